@@ -122,7 +122,7 @@ extern "C" {
 #define TLSMITH_CERT_PATH_LEN 8  ///< Take a path_len of 0 literally: no CA below.
 
 /// When signing a request, accept alternative names of types that cannot be checked (otherName,
-/// x400Address, ediPartyName). tlsmith_csr_name() lists them.
+/// x400Address, ediPartyName).  tlsmith_csr_name() lists them.
 #define TLSMITH_CERT_ALLOW_OTHER_NAMES 16
 
 /// Write PKCS#12 in the legacy form (3DES, SHA-1), for Windows Server 2016 or older, Java before
@@ -242,7 +242,7 @@ typedef int64_t (*tlsmith_clock_fn)(void *userdata);
 /// tlsmith_conn_error(); it is NULL for tlsmith_ctx_verify().
 ///
 /// The peer receives the alert that fits the code (RFC 8446, section 6.2), such as
-/// certificate_expired, and access_denied for a code that is not about certificates.
+/// certificate_expired, or access_denied if the code is not about certificates.
 typedef int (*tlsmith_verify_fn)(void *userdata, const tlsmith_conn *conn, int status);
 
 /// Receives one line of the NSS key log, without its newline, valid during the call.  `conn` is the
@@ -396,7 +396,7 @@ int tlsmith_ctx_add_roots_mem(tlsmith_ctx *ctx, const void *pem, size_t len) TLS
 /// Trust the system roots as well: those of $SSL_CERT_FILE and $SSL_CERT_DIR if set.
 int tlsmith_ctx_add_system_roots(tlsmith_ctx *ctx);
 
-/// Trust Mozilla's roots, compiled into this library, instead of the system's or if it has none.
+/// Trust Mozilla's roots, compiled into this library, instead of the system's, in case it has none.
 int tlsmith_ctx_add_bundled_roots(tlsmith_ctx *ctx);
 
 /// Check revocation with the CRLs in a PEM or DER file.  Repeated calls add.  Every certificate
@@ -451,9 +451,8 @@ int tlsmith_ctx_set_client_auth(tlsmith_ctx *ctx, int mode);
 /// Set the lowest and the highest version: TLSMITH_TLS1_2 or TLSMITH_TLS1_3.
 int tlsmith_ctx_set_versions(tlsmith_ctx *ctx, int min, int max);
 
-/// If a certificate has no subjectAltName or an empty one, accept its only common name as a DNS
-/// name, never as an address, if all name constraints of its chain permit it (RFC 9525, section
-/// 1.4).
+/// Accept the only common name of a certificate as a DNS name, if subjectAltName is absent or empty
+/// and every name constraint of the chain permits it.  Never as an address (RFC 9525, section 1.4).
 int tlsmith_ctx_allow_common_name(tlsmith_ctx *ctx);
 
 /// Skip the name check.  Insecure: anyone with a trusted certificate can impersonate the server.
@@ -505,8 +504,8 @@ int tlsmith_ctx_set_max_fragment(tlsmith_ctx *ctx, size_t bytes);
 /// signatures in certificates.  TLSMITH_ERR_ARG lists the supported names.
 int tlsmith_ctx_set_verify_schemes(tlsmith_ctx *ctx, const char *names);
 
-/// Sign handshakes only with these signature schemes, best first, with the most recently added
-/// identity: for keys that may use only some of their algorithm's schemes, for example in an HSM.
+/// Sign handshakes of the most recently added identity only with these signature schemes, best
+/// first.  For keys that may use only some of their algorithm's schemes, for example in an HSM.
 /// TLSMITH_ERR_STATE without an identity, TLSMITH_ERR_ARG if its key can use none of them.
 int tlsmith_ctx_set_signing_schemes(tlsmith_ctx *ctx, const char *names);
 
@@ -552,7 +551,7 @@ int tlsmith_ctx_share_sessions(tlsmith_ctx *ctx, tlsmith_ctx *other);
 
 /// Enable early data (0-RTT, RFC 8446, section 2.3): a server accepts up to `max` bytes of it per
 /// connection, and a client may send it.  0, the default, disables it.  An attacker can replay
-/// early data: one server, or one of those that share its sessions, accepts it once.
+/// early data: a server, or a group that shares its sessions, accepts it once.
 int tlsmith_ctx_set_early_data(tlsmith_ctx *ctx, uint32_t max);
 
 /// Have a server keep its sessions in an external store, such as Redis, instead of in tickets.
@@ -582,12 +581,12 @@ int tlsmith_ctx_set_keylog_fn(tlsmith_ctx *ctx, tlsmith_keylog_fn log, void *use
 
 /// Verify a chain, leaf first, as a connection would: path, validity, purpose, name and CRLs (RFC
 /// 5280, section 6).  `name` is a host, an address or an e-mail address; NULL accepts any.
-/// `purpose` (RFC 5280, section 4.2.1.12) is "server", "client", "any" of these two, "code",
-/// "email", "timestamp", "ocsp", a standard name such as "codeSigning", or a dotted object
-/// identifier.  NULL means "server" for a host or an address, else "any".  The extended key usage
-/// must list a non-TLS purpose.  `time` is in seconds since the Unix epoch; 0 means now.  Returns
-/// 0, or a TLSMITH_ERR_CERT code that tlsmith_last_error() explains; the context stays usable.
-/// Seals the context, as a first connection does.  Does not block.
+/// `purpose` (RFC 5280, section 4.2.1.12) is "server", "client", "any" (either), "code", "email",
+/// "timestamp", "ocsp", a standard name such as "codeSigning", or a dotted object identifier.  NULL
+/// means "server" for a host or an address, else "any".  The extended key usage must list a non-TLS
+/// purpose.  `time` is in seconds since the Unix epoch; 0 means now.  Returns 0, or a
+/// TLSMITH_ERR_CERT code that tlsmith_last_error() explains; the context stays usable.  Seals the
+/// context, as a first connection does.  Does not block.
 TLSMITH_NODISCARD int tlsmith_ctx_verify(tlsmith_ctx *ctx, const tlsmith_identity *chain,
     const char *name, const char *purpose, int64_t time);
 
@@ -630,10 +629,11 @@ TLSMITH_NODISCARD int tlsmith_connect(tlsmith_conn *conn, const char *host, cons
 /// the system's maximum.
 TLSMITH_NODISCARD int tlsmith_listen(const char *host, const char *port);
 
-/// Accept one TCP connection, whose socket the connection owns. tlsmith_handshake() or the first
-/// read or write makes the handshake, so that no client can block the accept loop.  It may take 5
-/// seconds: see tlsmith_conn_set_handshake_timeout().  Skips clients that disconnect while queued.
-/// If the process is out of descriptors or memory, retries every 100 ms until the time limit.
+/// Accept one TCP connection, whose socket the connection owns.  tlsmith_handshake() or the first
+/// read or write performs the handshake, so that no client can block the accept loop.  It may take
+/// 5 seconds: see tlsmith_conn_set_handshake_timeout().  Skips clients that disconnect while
+/// queued.  If the process is out of descriptors or memory, retries every 100 ms until the time
+/// limit.
 TLSMITH_NODISCARD int tlsmith_accept(tlsmith_conn *conn, int listen_fd);
 
 /// Return the socket; -1 before connecting, and without a socket.
@@ -641,7 +641,7 @@ int tlsmith_conn_fd(const tlsmith_conn *conn);
 
 /* ---- Connection: individual settings ------------------------------------- */
 
-/// Use this context on a server: call it in a hello callback or after tlsmith_accept_hello().
+/// Select the context of a server, in a hello callback or after tlsmith_accept_hello().
 /// TLSMITH_ERR_STATE after the ClientHello is answered, and on a connected client.  `ctx` may be
 /// freed afterwards.
 int tlsmith_conn_set_ctx(tlsmith_conn *conn, tlsmith_ctx *ctx);
@@ -655,7 +655,7 @@ int tlsmith_conn_set_alpn(tlsmith_conn *conn, const char *protocols);
 /// 16, keys included.  TLSMITH_ERR_STATE if it has no private key.
 int tlsmith_conn_set_identity(tlsmith_conn *conn, const tlsmith_identity *id);
 
-/// Send this name as SNI (RFC 6066, section 3) instead of the verified one; NULL sends no SNI.
+/// Send this name as SNI (RFC 6066, section 3) instead of the verified name; NULL sends no SNI.
 int tlsmith_conn_set_server_name(tlsmith_conn *conn, const char *name);
 
 /// Store a pointer for the connection's callbacks.  The library never dereferences it.
@@ -670,10 +670,10 @@ void *tlsmith_conn_userdata(const tlsmith_conn *conn);
 /// received it: tlsmith_handshake() or tlsmith_read().
 int tlsmith_ctx_set_session_callback(tlsmith_ctx *ctx, tlsmith_session_fn callback, void *userdata);
 
-/// Return a new session with all tickets that the server issued to this client so far.  The context
-/// still resumes them, too: each ticket is used once, by whichever connection is first.  NULL
-/// (TLSMITH_ERR_STATE) if there is none: on a server, before the handshake is complete, and in TLS
-/// 1.3 before a read has received a ticket.
+/// Return a new session with all that the server issued to this client for resumption so far.  The
+/// context still resumes its own copies: each ticket is used once, by whichever connection is
+/// first.  NULL (TLSMITH_ERR_STATE) if there is none: on a server, before the handshake is
+/// complete, and in TLS 1.3 before a read has received a ticket.
 TLSMITH_NODISCARD tlsmith_session *tlsmith_conn_session(const tlsmith_conn *conn);
 
 /// Resume this session instead of the context's, and store new tickets in it.  It must come from
@@ -681,7 +681,7 @@ TLSMITH_NODISCARD tlsmith_session *tlsmith_conn_session(const tlsmith_conn *conn
 /// TLSMITH_ERR_ARG.  Resumption is not guaranteed: see tlsmith_conn_resumed().
 int tlsmith_conn_set_session(tlsmith_conn *conn, const tlsmith_session *session);
 
-/// Return the version of its connection, such as TLSMITH_TLS1_3.  Here and below, 0 or "" for NULL.
+/// Return the version of the session, such as TLSMITH_TLS1_3.  Here and below, 0 or "" for NULL.
 int tlsmith_session_version(const tlsmith_session *session);
 
 /// Return its cipher suite, by the IANA name.
@@ -800,7 +800,7 @@ const char *tlsmith_hello_scheme(const tlsmith_hello *hello, size_t index);
 
 /* ---- Connection: handshake and data -------------------------------------- */
 
-/// Complete the handshake. tlsmith_read() and tlsmith_write() do so, too.
+/// Complete the handshake.  tlsmith_read() and tlsmith_write() do so, too.
 TLSMITH_NODISCARD int tlsmith_handshake(tlsmith_conn *conn);
 
 /// Read up to `len` bytes, at least 1.  Returns the count, or 0 after the peer's close_notify and
@@ -849,7 +849,7 @@ TLSMITH_NODISCARD ptrdiff_t tlsmith_write_early(tlsmith_conn *conn, const void *
 /// Read early data that a server accepts.  Returns the count, or 0 at its end, when the handshake
 /// is complete.  It can be a replay: do nothing for it that must not be done twice.  Once it has
 /// returned data, tlsmith_write() sends before the handshake is complete.  Only the session's owner
-/// can decrypt that output, but until then the client may be a replay. tlsmith_shutdown() then
+/// can decrypt that output, but until then the client may be a replay.  tlsmith_shutdown() then
 /// completes the handshake first.
 TLSMITH_NODISCARD ptrdiff_t tlsmith_read_early(tlsmith_conn *conn, void *buf, size_t len)
     TLSMITH_FILLS(2, 3);
@@ -878,7 +878,7 @@ const char *tlsmith_conn_server_name(const tlsmith_conn *conn);
 bool tlsmith_conn_resumed(const tlsmith_conn *conn);
 
 /// Return whether the server sent HelloRetryRequest (RFC 8446, section 4.1.4), which costs a round
-/// trip: the client sent no key share for a group that the server accepts.  Always false for
+/// trip.  The client had sent no key share for a group that the server accepts.  Always false for
 /// resumed sessions.
 bool tlsmith_conn_hello_retried(const tlsmith_conn *conn);
 
@@ -921,8 +921,8 @@ TLSMITH_NODISCARD int tlsmith_conn_export(const tlsmith_conn *conn, const char *
 /// bytes.  `type` is "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929, section 4).
 /// TLSMITH_ERR_STATE before the handshake is complete, _ARG if `len` is too small.
 /// TLSMITH_ERR_UNSUPPORTED for tls-exporter in TLS 1.2 without extended master secret, and for
-/// tls-server-end-point of certificates signed with Ed25519, Ed448 or ML-DSA, for which it is
-/// undefined: PostgreSQL on OpenSSL refuses it, too.
+/// tls-server-end-point if the certificate is signed with Ed25519, Ed448 or ML-DSA.  It is
+/// undefined for these: PostgreSQL on OpenSSL refuses it, too.
 TLSMITH_NODISCARD ptrdiff_t tlsmith_conn_channel_binding(const tlsmith_conn *conn, const char *type,
     void *out, size_t len) TLSMITH_FILLS(3, 4);
 

@@ -4,16 +4,16 @@
 
 int main(void)
 {
-	tlsmith_cert_options root = TLSMITH_CERT_OPTIONS_INIT, asked = root, issued = root;
+	tlsmith_cert_options root = TLSMITH_CERT_OPTIONS_INIT, requested = root, issued = root;
 
 	root.subject = "/CN=ROOT CA";
-	root.key_type = asked.key_type = "ed448";
+	root.key_type = requested.key_type = "ed448";
 	root.days = issued.days = 3650;
 	/* The CA was created earlier, so it may expire a second before. */
 	issued.flags = TLSMITH_CERT_COPY_EXTENSIONS | TLSMITH_CERT_OUTLIVE_CA;
 
 	tlsmith_identity *ca = tlsmith_gen_ca(&root);
-	tlsmith_csr *csr = tlsmith_gen_csr("localhost", &asked);
+	tlsmith_csr *csr = tlsmith_gen_csr("localhost", &requested);
 	tlsmith_identity *id = tlsmith_sign_csr(ca, csr, &issued);
 	int failed = tlsmith_identity_save(ca, "ca_cert.pem", "ca_keypair.pem", NULL) < 0 ||
 	    tlsmith_csr_save(csr, "server_csr.pem", "server_keypair.pem", NULL) < 0 ||

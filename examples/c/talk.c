@@ -23,19 +23,19 @@ static ptrdiff_t talk(tlsmith_conn *c)
 	ptrdiff_t n;
 
 	while (fgets(line, sizeof line, stdin) != NULL) {
-		printf("  we say       %s", line);
+		printf("  sent         %s", line);
 		if ((n = tlsmith_write(c, line, strlen(line))) < 0 ||
 		    (n = tlsmith_read(c, line, sizeof line)) <= 0)
 			return n;
-		printf("  it answers   %.*s", (int)n, line);
+		printf("  received     %.*s", (int)n, line);
 	}
 	if ((n = tlsmith_shutdown(c)) < 0)
 		return n;
-	puts("  we say       close_notify");
+	puts("  sent         close_notify");
 	while ((n = tlsmith_read(c, line, sizeof line)) > 0)
 		continue;
 	if (n == 0)
-		puts("  it answers   close_notify");
+		puts("  received     close_notify");
 	return n;
 }
 

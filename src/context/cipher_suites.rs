@@ -7,12 +7,12 @@ use crate::Result;
 
 /// The allowed cipher suites of each version, best first; `None` allows all.
 #[derive(Default)]
-pub(super) struct Ciphers {
+pub(super) struct CipherSuites {
     tls13: Option<Vec<SupportedCipherSuite>>,
     tls12: Option<Vec<SupportedCipherSuite>>,
 }
 
-impl Ciphers {
+impl CipherSuites {
     /// Allows only these suites, for each version that has at least one of them.
     pub(super) fn limit(&mut self, names: &[&str]) -> Result<()> {
         let (tls13, tls12) = by_version(algorithm_names::ciphers(names)?);

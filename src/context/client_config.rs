@@ -79,8 +79,8 @@ struct Identities(Vec<ConfiguredIdentity>);
 
 impl ResolvesClientCert for Identities {
     /// Selects the first identity whose key supports a scheme of the server's.  The
-    /// server's list of CAs is only a hint, unless the identity has to match it: a server
-    /// with an incomplete list still receives a certificate to verify.
+    /// server's list of CAs is only a hint, unless the identity has to match it.  A
+    /// server with an incomplete list still receives a certificate to verify.
     fn resolve(
         &self,
         root_hint_subjects: &[&[u8]],

@@ -17,7 +17,7 @@ pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
 pub(crate) struct Clock(pub(crate) Now);
 
 impl Clock {
-    pub(crate) fn tell(&self) -> UnixTime {
+    pub(crate) fn now(&self) -> UnixTime {
         let seconds = u64::try_from(Observations::suspend(|| (self.0)())).unwrap_or_default();
         UnixTime::since_unix_epoch(Duration::from_secs(seconds))
     }
@@ -25,7 +25,7 @@ impl Clock {
 
 impl TimeProvider for Clock {
     fn current_time(&self) -> Option<UnixTime> {
-        Some(self.tell())
+        Some(self.now())
     }
 }
 

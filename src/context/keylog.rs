@@ -22,7 +22,7 @@ pub type KeyLogCallback = Arc<dyn Fn(&str) + Send + Sync>;
 pub(crate) struct Sink(Option<KeyLogCallback>);
 
 impl Sink {
-    pub(crate) fn of(log: KeyLogCallback) -> Self {
+    pub(crate) fn new(log: KeyLogCallback) -> Self {
         Self(Some(log))
     }
 
@@ -31,7 +31,7 @@ impl Sink {
         let mut options = OpenOptions::new();
         let file = options.append(true).create(true).mode(0o600).open(path);
         let file = file.map_err(|error| Error::file("cannot write the key log", path, error))?;
-        Ok(Self::of(Arc::new(move |line: &str| {
+        Ok(Self::new(Arc::new(move |line: &str| {
             // The system appends one write as a whole, so no lock is needed that a forked
             // child could wait for.  A log that cannot be written must not end
             // connections.

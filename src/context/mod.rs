@@ -188,8 +188,8 @@ impl Context {
         self.set(|settings| settings.set_verify_schemes(names))
     }
 
-    /// Signs handshakes only with these signature schemes, best first, with the most
-    /// recently added identity: for keys that may use only some of their algorithm's
+    /// Signs handshakes of the most recently added identity only with these signature
+    /// schemes, best first.  For keys that may use only some of their algorithm's
     /// schemes, for example in an HSM.
     pub fn set_signing_schemes(&self, names: &[&str]) -> Result<()> {
         self.set(|settings| settings.set_signing_schemes(names))
@@ -202,12 +202,12 @@ impl Context {
         self.set(Settings::match_issuer)
     }
 
-    /// Calls `judge` for every peer after verification.  It can refuse a verified peer,
+    /// Calls `callback` for every peer after verification.  It can refuse a verified peer,
     /// but not accept one that failed verification.  It is not called when a session is
     /// resumed: only this context resumes sessions of clients that it accepted.
-    pub fn set_verify_callback(&self, judge: VerifyCallback) -> Result<()> {
+    pub fn set_verify_callback(&self, callback: VerifyCallback) -> Result<()> {
         self.set(|settings| {
-            settings.judge = Some(judge);
+            settings.verify_callback = Some(callback);
             Ok(())
         })
     }
@@ -222,7 +222,7 @@ impl Context {
     /// [`Connection::receive_hello`](crate::Connection::receive_hello).
     pub fn set_hello_callback(&self, callback: HelloCallback) -> Result<()> {
         self.set(|settings| {
-            settings.hello = Some(callback);
+            settings.hello_callback = Some(callback);
             Ok(())
         })
     }
@@ -232,7 +232,7 @@ impl Context {
     /// the session, without a lock held.
     pub fn set_session_callback(&self, callback: SessionCallback) -> Result<()> {
         self.set(|settings| {
-            settings.session = Some(callback);
+            settings.session_callback = Some(callback);
             Ok(())
         })
     }
@@ -359,7 +359,7 @@ impl Context {
     /// Calls `log` with each line of the key log, without its newline.
     pub fn set_keylog_callback(&self, log: KeyLogCallback) -> Result<()> {
         self.set(|settings| {
-            settings.keylog = Sink::of(log);
+            settings.keylog = Sink::new(log);
             Ok(())
         })
     }

@@ -47,7 +47,7 @@ impl Context {
     /// The current time, for certificate validity.
     pub(super) fn now(&self) -> UnixTime {
         let clock = self.with_settings(|settings| settings.clock.clone());
-        clock.map_or_else(UnixTime::now, |clock| clock.tell())
+        clock.map_or_else(UnixTime::now, |clock| clock.now())
     }
 
     /// Returns the configuration of a server with these options.  The first call seals
@@ -82,10 +82,10 @@ impl Context {
         let settings = self.sealed()?;
         let has_optional_alpn =
             settings.alpn_is_optional && !options.alpn().unwrap_or(&settings.alpn).is_empty();
-        if settings.hello.is_none() && !settings.require_known_name && !has_optional_alpn {
+        if settings.hello_callback.is_none() && !settings.require_known_name && !has_optional_alpn {
             return Ok(None);
         }
-        let callback = settings.hello.clone();
+        let callback = settings.hello_callback.clone();
         Ok(Some(ConfigSelector::new(self, options, callback)))
     }
 
@@ -132,7 +132,7 @@ impl Context {
 
     /// The session callback of its clients.
     pub(crate) fn session_callback(&self) -> Option<SessionCallback> {
-        self.with_settings(|settings| settings.session.clone())
+        self.with_settings(|settings| settings.session_callback.clone())
     }
 
     pub(crate) fn allows_truncation(&self) -> bool {

@@ -34,7 +34,7 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
         let client_policy = settings.client_policy()?;
         policy = client_policy.fingerprint();
         policy[0] ^= u8::from(required);
-        if settings.judge.is_some() {
+        if settings.verify_callback.is_some() {
             // A callback's policy cannot be compared, so a random one makes this context
             // the only one that resumes these sessions.
             crate::base::provider::fill_random(&mut policy)
@@ -59,9 +59,9 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
     Ok(config)
 }
 
-/// Configures resumption.  Sessions are sent as tickets, unless the server caches them:
-/// because it accepts early data, which tickets would allow to be replayed, or because
-/// the server sends or the client accepts no tickets.
+/// Configures resumption.  Sessions are sent as tickets, unless the server caches them.
+/// It does so if it accepts early data, because tickets would allow replays, and if the
+/// server sends or the client accepts no tickets.
 fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 32]) -> Result<()> {
     let count = settings.sessions.unwrap_or(DEFAULT_CACHE_SIZE);
     config.send_tls13_tickets = settings.tickets;

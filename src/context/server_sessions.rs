@@ -186,22 +186,22 @@ pub(super) struct SharedTicketer {
 }
 
 impl SharedTicketer {
-    /// Encrypts a session, bound to the name `under` as additional authenticated data.
-    pub(super) fn seal(&self, under: &[u8], session: &[u8]) -> Option<Vec<u8>> {
+    /// Encrypts a session, bound to the name `aad_name` as additional authenticated data.
+    pub(super) fn seal(&self, aad_name: &[u8], session: &[u8]) -> Option<Vec<u8>> {
         let TicketKey { name, key } = self.keys.first()?;
         let mut sealed = session.to_vec();
-        let aad = Aad::from([&self.policy, under].concat());
+        let aad = Aad::from([&self.policy, aad_name].concat());
         let nonce = key.seal_in_place_append_tag(aad, &mut sealed).ok()?;
         Some([&name[..], nonce.as_ref(), &sealed].concat())
     }
 
-    pub(super) fn open(&self, under: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn open(&self, aad_name: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (name, rest) = sealed.split_at_checked(KEY_NAME_LENGTH)?;
         let (nonce, sealed) = rest.split_at_checked(NONCE_LENGTH)?;
         let known = self.keys.iter().find(|known| known.name == name)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut sealed = sealed.to_vec();
-        let aad = Aad::from([&self.policy, under].concat());
+        let aad = Aad::from([&self.policy, aad_name].concat());
         let opened = known.key.open_in_place(nonce, aad, &mut sealed);
         let length = opened.ok()?.len();
         sealed.truncate(length);
@@ -266,7 +266,7 @@ pub(super) struct ServerSessionStore {
 }
 
 impl ServerSessionStore {
-    fn name(&self, key: &[u8]) -> Vec<u8> {
+    fn scoped_key(&self, key: &[u8]) -> Vec<u8> {
         [&self.policy, key].concat()
     }
 }
@@ -274,16 +274,16 @@ impl ServerSessionStore {
 impl StoresServerSessions for ServerSessionStore {
     fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
         let bound = self.bounds.bind(&value);
-        bound.is_some_and(|bound| self.sessions.here().put(self.name(&key), bound))
+        bound.is_some_and(|bound| self.sessions.here().put(self.scoped_key(&key), bound))
     }
 
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let bound = self.sessions.here().get(&self.name(key))?;
+        let bound = self.sessions.here().get(&self.scoped_key(key))?;
         self.bounds.open(&bound)
     }
 
     fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let bound = self.sessions.here().take(&self.name(key))?;
+        let bound = self.sessions.here().take(&self.scoped_key(key))?;
         self.bounds.open(&bound)
     }
 

@@ -9,7 +9,7 @@ use rustls::{SignatureScheme, SupportedProtocolVersion, version};
 use rustls_pki_types::EchConfigListBytes;
 
 use super::algorithm_names;
-use super::cipher_suites::Ciphers;
+use super::cipher_suites::CipherSuites;
 use super::client_hello::HelloCallback;
 use super::client_sessions::SessionCallback;
 use super::clock::Clock;
@@ -98,7 +98,7 @@ pub(crate) struct Settings {
     pub(crate) clock: Option<Clock>,
     pub(super) min_version: Version,
     pub(super) max_version: Version,
-    pub(super) ciphers: Ciphers,
+    pub(super) ciphers: CipherSuites,
     pub(crate) prefer_own_ciphers: bool,
     pub(super) groups: Option<Vec<&'static dyn SupportedKxGroup>>,
     pub(super) client_auth: ClientAuth,
@@ -114,9 +114,9 @@ pub(crate) struct Settings {
     pub(super) security: u16,
     pub(crate) strict: bool,
     pub(super) verify_schemes: Option<Vec<SignatureScheme>>,
-    pub(crate) judge: Option<VerifyCallback>,
-    pub(crate) hello: Option<HelloCallback>,
-    pub(crate) session: Option<SessionCallback>,
+    pub(crate) verify_callback: Option<VerifyCallback>,
+    pub(crate) hello_callback: Option<HelloCallback>,
+    pub(crate) session_callback: Option<SessionCallback>,
     pub(crate) require_known_name: bool,
     pub(crate) keylog: Sink,
     /// `None` means the default for clients or servers.
@@ -144,7 +144,7 @@ impl Default for Settings {
             clock: None,
             min_version: Version::Tls12,
             max_version: Version::Tls13,
-            ciphers: Ciphers::default(),
+            ciphers: CipherSuites::default(),
             prefer_own_ciphers: false,
             groups: None,
             client_auth: ClientAuth::None,
@@ -160,9 +160,9 @@ impl Default for Settings {
             security: MIN_SECURITY_BITS,
             strict: false,
             verify_schemes: None,
-            judge: None,
-            hello: None,
-            session: None,
+            verify_callback: None,
+            hello_callback: None,
+            session_callback: None,
             require_known_name: false,
             keylog: Sink::default(),
             sessions: None,

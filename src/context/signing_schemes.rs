@@ -66,9 +66,9 @@ impl SigningKey for UnusableKey {
     }
 }
 
-/// What a server presents to a client that supports no scheme of its keys. rustls then
-/// reports no common parameters to the client, in every version.  With a key of a type
-/// that the client knows, a TLS 1.2 handshake would fail without an alert.
+/// What a server presents to a client that supports no scheme of its keys.  In every
+/// version, rustls then tells the client that there are no common parameters.  With a key
+/// of a type that the client knows, a TLS 1.2 handshake would fail without an alert.
 pub(super) fn unusable_key() -> Arc<CertifiedKey> {
     Arc::new(CertifiedKey::new(Vec::new(), Arc::new(UnusableKey)))
 }

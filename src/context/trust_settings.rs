@@ -129,9 +129,9 @@ impl Context {
         self.set(|settings| settings.add_pin(sha256))
     }
 
-    /// If a certificate has no subjectAltName or an empty one, accepts its only common
-    /// name as a DNS name, if every name constraint of its chain permits that.  Never as
-    /// an address (RFC 9525, section 1.4).
+    /// Accepts the only common name of a certificate as a DNS name, if subjectAltName is
+    /// absent or empty and every name constraint of the chain permits it.  Never as an
+    /// address (RFC 9525, section 1.4).
     pub fn allow_common_name(&self) -> Result<()> {
         self.set(|settings| {
             settings.allow_common_name = true;
@@ -143,7 +143,7 @@ impl Context {
     /// certificate can impersonate the server.
     pub fn insecure_no_name(&self) -> Result<()> {
         self.set(|settings| {
-            settings.weaken(PeerCheck::NoName);
+            settings.disable_check(PeerCheck::NoName);
             Ok(())
         })
     }
@@ -151,15 +151,15 @@ impl Context {
     /// Accepts any certificate.  Insecure: anyone can impersonate the peer.
     ///
     /// The peer must still prove possession of the private key, so its key must have a
-    /// type that handshakes support.  In addition to the types for verified peers, these
-    /// are: RSA with 512 to 16384 bits, RSASSA-PSS in TLS 1.3, curves given by the
-    /// explicit parameters of P-256, P-384 or P-521, and secp256k1 in the certificates of
-    /// TLS 1.2 clients.  For other keys, and for data that is not an X.509 certificate,
-    /// the handshake fails with [`Status::CertificateUnsupportedKey`] or
-    /// [`Status::CertificateMalformed`].
+    /// type that handshakes support.  Unverified peers may also have RSA keys with 512 to
+    /// 16384 bits and, in TLS 1.3, RSASSA-PSS keys.  Keys on P-256, P-384 or P-521 may
+    /// have explicit curve parameters.  TLS 1.2 clients may use secp256k1.
+    ///
+    /// For other keys, and for data that is not an X.509 certificate, the handshake fails
+    /// with [`Status::CertificateUnsupportedKey`] or [`Status::CertificateMalformed`].
     pub fn insecure_no_verify(&self) -> Result<()> {
         self.set(|settings| {
-            settings.weaken(PeerCheck::Nothing);
+            settings.disable_check(PeerCheck::Nothing);
             Ok(())
         })
     }

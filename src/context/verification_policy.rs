@@ -94,7 +94,7 @@ impl Settings {
     }
 
     /// Disables a check.  A weaker request later does not restore it.
-    pub(crate) fn weaken(&mut self, check: PeerCheck) {
+    pub(crate) fn disable_check(&mut self, check: PeerCheck) {
         self.check = self.check.max(check);
     }
 
@@ -158,7 +158,7 @@ impl Settings {
             strict: self.strict,
             schemes: self.verify_schemes.clone(),
             allows_unverified: false,
-            verify_callback: self.judge.clone(),
+            verify_callback: self.verify_callback.clone(),
         }
     }
 }

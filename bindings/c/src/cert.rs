@@ -29,12 +29,15 @@ pub(crate) fn list(chain: &[Certificate]) -> Vec<tlsmith_cert> {
 }
 
 fn text(cert: *const tlsmith_cert, find: impl FnOnce(&Certificate) -> &str) -> *const c_char {
-    ffi::string(cert, |cert| cert.strings.keep(find(&cert.certificate)))
+    ffi::string(cert, |cert| cert.strings.intern(find(&cert.certificate)))
 }
 
 /// Returns a string that is computed on demand.
-fn made(cert: *const tlsmith_cert, make: impl FnOnce(&Certificate) -> String) -> *const c_char {
-    ffi::string(cert, |cert| cert.strings.keep(&make(&cert.certificate)))
+fn computed_text(
+    cert: *const tlsmith_cert,
+    make: impl FnOnce(&Certificate) -> String,
+) -> *const c_char {
+    ffi::string(cert, |cert| cert.strings.intern(&make(&cert.certificate)))
 }
 
 /// Returns a number; `none` if there is none, for NULL, and after a panic.
@@ -83,7 +86,7 @@ pub extern "C" fn tlsmith_cert_name(
 /// the backslash are escaped in hex ("\\00").
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_common_name(cert: *const tlsmith_cert) -> *const c_char {
-    made(cert, |certificate| {
+    computed_text(cert, |certificate| {
         certificate.common_name().unwrap_or_default()
     })
 }
@@ -136,7 +139,7 @@ pub extern "C" fn tlsmith_cert_path_len(cert: *const tlsmith_cert) -> c_int {
 /// Return its name constraints as text; "" if there are none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_name_constraints(cert: *const tlsmith_cert) -> *const c_char {
-    made(cert, |certificate| {
+    computed_text(cert, |certificate| {
         certificate.name_constraints().unwrap_or_default()
     })
 }
@@ -144,13 +147,13 @@ pub extern "C" fn tlsmith_cert_name_constraints(cert: *const tlsmith_cert) -> *c
 /// Return its key usage, such as "digitalSignature,keyEncipherment"; "" if not limited.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_key_usage(cert: *const tlsmith_cert) -> *const c_char {
-    made(cert, |certificate| certificate.key_usage().join(","))
+    computed_text(cert, |certificate| certificate.key_usage().join(","))
 }
 
 /// Return its extended key usage, such as "serverAuth,clientAuth"; "" if not limited.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_extended_key_usage(cert: *const tlsmith_cert) -> *const c_char {
-    made(cert, |certificate| {
+    computed_text(cert, |certificate| {
         certificate.extended_key_usage().join(",")
     })
 }
@@ -201,7 +204,7 @@ pub extern "C" fn tlsmith_cert_sct_count(cert: *const tlsmith_cert) -> c_int {
 /// Return the SHA-1 of its DER in hex, for display only: it proves nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_sha1(cert: *const tlsmith_cert) -> *const c_char {
-    made(cert, Certificate::sha1)
+    computed_text(cert, Certificate::sha1)
 }
 
 /// Return the SHA-256 of its DER in hex.

@@ -64,7 +64,7 @@ pub const TLSMITH_CERT_OUTLIVE_CA: u32 = 4;
 /// Take a path_len of 0 literally: no CA below.
 pub const TLSMITH_CERT_PATH_LEN: u32 = 8;
 /// When signing a request, accept alternative names of types that cannot be checked (otherName,
-/// x400Address, ediPartyName). tlsmith_csr_name() lists them.
+/// x400Address, ediPartyName).  tlsmith_csr_name() lists them.
 pub const TLSMITH_CERT_ALLOW_OTHER_NAMES: u32 = 16;
 
 /// Converts the options; NULL means the defaults.

@@ -133,7 +133,7 @@ impl tlsmith_conn {
     }
 
     /// Stores the ClientHello, unless one is stored already.
-    pub(crate) fn keep_hello(&self, make: impl FnOnce() -> tlsmith_hello) -> &tlsmith_hello {
+    pub(crate) fn store_hello(&self, make: impl FnOnce() -> tlsmith_hello) -> &tlsmith_hello {
         self.hello.get_or_init(|| Box::new(make()))
     }
 
@@ -150,8 +150,8 @@ impl tlsmith_conn {
     }
 
     /// Returns a copy of `text` that lives as long as the connection.
-    pub(crate) fn keep(&self, text: &str) -> *const c_char {
-        self.strings.keep(text)
+    pub(crate) fn intern(&self, text: &str) -> *const c_char {
+        self.strings.intern(text)
     }
 
     /// Records this as the latest error.

@@ -21,7 +21,7 @@ fn text(
     conn: *const tlsmith_conn,
     find: impl FnOnce(&tlsmith_conn) -> Option<&str>,
 ) -> *const c_char {
-    ffi::string(conn, |conn| conn.keep(find(conn).unwrap_or_default()))
+    ffi::string(conn, |conn| conn.intern(find(conn).unwrap_or_default()))
 }
 
 /// Return TLSMITH_TLS1_2 or TLSMITH_TLS1_3; 0 before the handshake is complete.
@@ -70,7 +70,7 @@ pub extern "C" fn tlsmith_conn_resumed(conn: *const tlsmith_conn) -> bool {
 }
 
 /// Return whether the server sent HelloRetryRequest (RFC 8446, section 4.1.4), which costs a round
-/// trip: the client sent no key share for a group that the server accepts.  Always false for
+/// trip.  The client had sent no key share for a group that the server accepts.  Always false for
 /// resumed sessions.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_hello_retried(conn: *const tlsmith_conn) -> bool {
@@ -189,7 +189,7 @@ pub extern "C" fn tlsmith_conn_handshake_bytes(
 pub extern "C" fn tlsmith_conn_report(conn: *const tlsmith_conn) -> *const c_char {
     ffi::string(conn, |conn| {
         let page = conn.connection_outside_callback().map(Connection::report);
-        conn.keep(&page.unwrap_or_default())
+        conn.intern(&page.unwrap_or_default())
     })
 }
 
@@ -219,8 +219,8 @@ pub extern "C" fn tlsmith_conn_export(
 /// bytes.  `type` is "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929, section 4).
 /// TLSMITH_ERR_STATE before the handshake is complete, _ARG if `len` is too small.
 /// TLSMITH_ERR_UNSUPPORTED for tls-exporter in TLS 1.2 without extended master secret, and for
-/// tls-server-end-point of certificates signed with Ed25519, Ed448 or ML-DSA, for which it is
-/// undefined: PostgreSQL on OpenSSL refuses it, too.
+/// tls-server-end-point if the certificate is signed with Ed25519, Ed448 or ML-DSA.  It is
+/// undefined for these: PostgreSQL on OpenSSL refuses it, too.
 ///
 /// cbindgen:postfix=TLSMITH_FILLS(3, 4)
 #[must_use]
@@ -339,7 +339,7 @@ pub extern "C" fn tlsmith_conn_verify_status(conn: *const tlsmith_conn) -> c_int
 pub extern "C" fn tlsmith_conn_verify_error(conn: *const tlsmith_conn) -> *const c_char {
     match (verify_error(conn), ffi::borrow(conn)) {
         (None, _) => ptr::null(),
-        (Some(error), Some(conn)) => conn.keep(&error.to_string()),
+        (Some(error), Some(conn)) => conn.intern(&error.to_string()),
         (Some(_), None) => c"conn is NULL".as_ptr(),
     }
 }

@@ -36,7 +36,7 @@ pub extern "C" fn tlsmith_conn_error(conn: *const tlsmith_conn) -> *const c_char
     }
     ffi::string(conn, |conn| {
         let error = conn.error().map(|error| error.to_string());
-        conn.keep(&error.unwrap_or_default())
+        conn.intern(&error.unwrap_or_default())
     })
 }
 
@@ -131,10 +131,11 @@ pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_
     }
 }
 
-/// Accept one TCP connection, whose socket the connection owns. tlsmith_handshake() or the first
-/// read or write makes the handshake, so that no client can block the accept loop.  It may take 5
-/// seconds: see tlsmith_conn_set_handshake_timeout().  Skips clients that disconnect while queued.
-/// If the process is out of descriptors or memory, retries every 100 ms until the time limit.
+/// Accept one TCP connection, whose socket the connection owns.  tlsmith_handshake() or the first
+/// read or write performs the handshake, so that no client can block the accept loop.  It may take
+/// 5 seconds: see tlsmith_conn_set_handshake_timeout().  Skips clients that disconnect while
+/// queued.  If the process is out of descriptors or memory, retries every 100 ms until the time
+/// limit.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c_int {

@@ -36,7 +36,7 @@ pub(crate) fn configure(
     }))
 }
 
-/// Use this context on a server: call it in a hello callback or after tlsmith_accept_hello().
+/// Select the context of a server, in a hello callback or after tlsmith_accept_hello().
 /// TLSMITH_ERR_STATE after the ClientHello is answered, and on a connected client.  `ctx` may be
 /// freed afterwards.
 #[unsafe(no_mangle)]
@@ -78,7 +78,7 @@ pub extern "C" fn tlsmith_conn_set_identity(
     })
 }
 
-/// Send this name as SNI (RFC 6066, section 3) instead of the verified one; NULL sends no SNI.
+/// Send this name as SNI (RFC 6066, section 3) instead of the verified name; NULL sends no SNI.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_server_name(
     conn: *mut tlsmith_conn,

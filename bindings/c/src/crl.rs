@@ -75,7 +75,7 @@ pub extern "C" fn tlsmith_crl_save(crl: *const tlsmith_crl, file: *const c_char)
 /// Return its PEM; "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_pem(crl: *const tlsmith_crl) -> *const c_char {
-    ffi::string(crl, |crl| crl.strings.keep(crl.crl.pem()))
+    ffi::string(crl, |crl| crl.strings.intern(crl.crl.pem()))
 }
 
 /// Return its DER, with the length in `len`, which may be NULL; NULL for NULL.
@@ -87,7 +87,7 @@ pub extern "C" fn tlsmith_crl_der(crl: *const tlsmith_crl, len: *mut usize) -> *
 /// Return every field and entry as human-readable text; "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_crl_text(crl: *const tlsmith_crl) -> *const c_char {
-    ffi::string(crl, |crl| crl.strings.keep(crl.crl.text()))
+    ffi::string(crl, |crl| crl.strings.intern(crl.crl.text()))
 }
 
 /// Free a CRL.

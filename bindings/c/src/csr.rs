@@ -27,7 +27,7 @@ fn make(body: impl FnOnce() -> Result<Csr>) -> *mut tlsmith_csr {
 }
 
 fn text(csr: *const tlsmith_csr, find: impl FnOnce(&Csr) -> &str) -> *const c_char {
-    ffi::string(csr, |csr| csr.strings.keep(find(&csr.csr)))
+    ffi::string(csr, |csr| csr.strings.intern(find(&csr.csr)))
 }
 
 /// Create a key and a certificate request (PKCS#10, RFC 2986) for comma-separated names.  `names`
@@ -108,7 +108,7 @@ pub extern "C" fn tlsmith_csr_name(
 /// Return the type of its key, such as "ecdsa-p256".
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_csr_key_type(csr: *const tlsmith_csr) -> *const c_char {
-    ffi::string(csr, |csr| csr.strings.keep(&csr.csr.key_type()))
+    ffi::string(csr, |csr| csr.strings.intern(&csr.csr.key_type()))
 }
 
 /// Return the whole request as human-readable text.

@@ -59,7 +59,7 @@ pub extern "C" fn tlsmith_ctx_free(ctx: *mut tlsmith_ctx) {
 pub extern "C" fn tlsmith_ctx_error(ctx: *const tlsmith_ctx) -> *const c_char {
     ffi::string(ctx, |ctx| {
         let error = ctx.context.error().map(|error| error.to_string());
-        ctx.strings.keep(&error.unwrap_or_default())
+        ctx.strings.intern(&error.unwrap_or_default())
     })
 }
 
@@ -100,7 +100,7 @@ pub extern "C" fn tlsmith_ctx_add_system_roots(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::add_system_roots)
 }
 
-/// Trust Mozilla's roots, compiled into this library, instead of the system's or if it has none.
+/// Trust Mozilla's roots, compiled into this library, instead of the system's, in case it has none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_bundled_roots(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::add_bundled_roots)
@@ -252,9 +252,8 @@ fn version(number: c_int) -> Result<Version> {
     })
 }
 
-/// If a certificate has no subjectAltName or an empty one, accept its only common name as a DNS
-/// name, never as an address, if all name constraints of its chain permit it (RFC 9525, section
-/// 1.4).
+/// Accept the only common name of a certificate as a DNS name, if subjectAltName is absent or empty
+/// and every name constraint of the chain permits it.  Never as an address (RFC 9525, section 1.4).
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_allow_common_name(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::allow_common_name)

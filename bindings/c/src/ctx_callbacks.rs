@@ -21,7 +21,7 @@ use crate::ffi::{self, Callback, ClockFn, KeylogFn, VerifyFn};
 /// tlsmith_conn_error(); it is NULL for tlsmith_ctx_verify().
 ///
 /// The peer receives the alert that fits the code (RFC 8446, section 6.2), such as
-/// certificate_expired, and access_denied for a code that is not about certificates.
+/// certificate_expired, or access_denied if the code is not about certificates.
 pub type tlsmith_verify_fn = Option<
     unsafe extern "C" fn(userdata: *mut c_void, conn: *const tlsmith_conn, status: c_int) -> c_int,
 >;

@@ -62,8 +62,8 @@ pub extern "C" fn tlsmith_ctx_set_verify_schemes(
     })
 }
 
-/// Sign handshakes only with these signature schemes, best first, with the most recently added
-/// identity: for keys that may use only some of their algorithm's schemes, for example in an HSM.
+/// Sign handshakes of the most recently added identity only with these signature schemes, best
+/// first.  For keys that may use only some of their algorithm's schemes, for example in an HSM.
 /// TLSMITH_ERR_STATE without an identity, TLSMITH_ERR_ARG if its key can use none of them.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_signing_schemes(
@@ -175,7 +175,7 @@ pub extern "C" fn tlsmith_ctx_share_sessions(
 
 /// Enable early data (0-RTT, RFC 8446, section 2.3): a server accepts up to `max` bytes of it per
 /// connection, and a client may send it.  0, the default, disables it.  An attacker can replay
-/// early data: one server, or one of those that share its sessions, accepts it once.
+/// early data: a server, or a group that shares its sessions, accepts it once.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_set_early_data(ctx: *mut tlsmith_ctx, max: u32) -> c_int {
     set(ctx, |context| context.set_early_data(max))

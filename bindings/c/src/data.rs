@@ -8,7 +8,7 @@ use crate::call::on_open;
 use crate::conn::tlsmith_conn;
 use crate::ffi::{self, tlsmith_slice};
 
-/// Complete the handshake. tlsmith_read() and tlsmith_write() do so, too.
+/// Complete the handshake.  tlsmith_read() and tlsmith_write() do so, too.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_handshake(conn: *mut tlsmith_conn) -> c_int {

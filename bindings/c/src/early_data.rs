@@ -28,7 +28,7 @@ pub extern "C" fn tlsmith_write_early(
 /// Read early data that a server accepts.  Returns the count, or 0 at its end, when the handshake
 /// is complete.  It can be a replay: do nothing for it that must not be done twice.  Once it has
 /// returned data, tlsmith_write() sends before the handshake is complete.  Only the session's owner
-/// can decrypt that output, but until then the client may be a replay. tlsmith_shutdown() then
+/// can decrypt that output, but until then the client may be a replay.  tlsmith_shutdown() then
 /// completes the handshake first.
 ///
 /// cbindgen:postfix=TLSMITH_FILLS(2, 3)

@@ -38,18 +38,18 @@ pub(crate) struct InternedStrings(PerProcess<Mutex<Vec<CString>>>);
 
 impl InternedStrings {
     /// Returns a copy of `text`, converted by [`c_string`].
-    pub(crate) fn keep(&self, text: &str) -> *const c_char {
-        let kept = self.0.here().lock();
-        let mut kept = kept.unwrap_or_else(PoisonError::into_inner);
-        let known = kept
+    pub(crate) fn intern(&self, text: &str) -> *const c_char {
+        let strings = self.0.here().lock();
+        let mut strings = strings.unwrap_or_else(PoisonError::into_inner);
+        let known = strings
             .iter()
             .position(|known| known.as_bytes() == text.as_bytes());
         let index = known.unwrap_or_else(|| {
-            kept.push(c_string(text));
-            kept.len() - 1
+            strings.push(c_string(text));
+            strings.len() - 1
         });
         // The bytes of a CString do not move when the list grows.
-        kept[index].as_ptr()
+        strings[index].as_ptr()
     }
 }
 
@@ -312,8 +312,8 @@ pub(crate) fn room<'a>(pointer: *mut c_void, len: usize, name: &str) -> Result<&
         return Ok(&mut []);
     }
     check_bytes(pointer, len, name)?;
-    // SAFETY: it is not NULL, there is room for `len` bytes that fits into the
-    // address space, and nobody else uses it before the call returns.
+    // SAFETY: it is not NULL.  There is room for `len` bytes, which fits into the address space.
+    // Nothing else uses it before the call returns.
     Ok(unsafe { std::slice::from_raw_parts_mut(pointer.cast(), len) })
 }
 

@@ -44,10 +44,10 @@ fn run_callback(
 ) -> Result<Selection> {
     const HANDSHAKE_FAILURE: u8 = 40;
     let conn = call::current();
-    let kept = ffi::need(conn, "conn")?;
-    let hello = kept.keep_hello(|| tlsmith_hello::new(hello.clone()));
+    let handle = ffi::need(conn, "conn")?;
+    let hello = handle.store_hello(|| tlsmith_hello::new(hello.clone()));
     match call::run_hello_callback(conn, || callback.call(conn, hello)) {
-        0 => kept.selection(),
+        0 => handle.selection(),
         answer => {
             let alert = match u8::try_from(answer) {
                 Ok(alert) => alert,
@@ -70,7 +70,7 @@ fn run_callback(
 pub extern "C" fn tlsmith_accept_hello(conn: *mut tlsmith_conn) -> c_int {
     ffi::status(on(conn, |conn| {
         let hello = conn.need_connection()?.receive_hello()?;
-        conn.keep_hello(|| tlsmith_hello::new(hello));
+        conn.store_hello(|| tlsmith_hello::new(hello));
         Ok(())
     }))
 }

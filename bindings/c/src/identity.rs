@@ -186,14 +186,15 @@ struct CallbackSigner(Callback<SignFn>);
 impl ExternalSigner for CallbackSigner {
     fn sign(&self, scheme: u16, message: &[u8]) -> Result<Vec<u8>> {
         // The longest TLS signature is ML-DSA-87's, with 4627 bytes.
-        const MOST: usize = 8192;
-        let mut signature = vec![0; MOST];
+        const MAX_LENGTH: usize = 8192;
+        let mut signature = vec![0; MAX_LENGTH];
         let count = self.0.sign(scheme, message, &mut signature);
         match count.map_err(|error| Error::io("the sign callback failed", error))? {
-            count @ 1..=MOST => signature.truncate(count),
+            count @ 1..=MAX_LENGTH => signature.truncate(count),
             count => {
-                let sentence =
-                    format!("the sign callback returned {count} bytes: 1 to {MOST} are allowed");
+                let sentence = format!(
+                    "the sign callback returned {count} bytes: 1 to {MAX_LENGTH} are allowed"
+                );
                 return Err(ffi::invalid_count(sentence));
             }
         }
@@ -255,7 +256,7 @@ pub extern "C" fn tlsmith_identity_save_p12(
 /// Return the chain as PEM, leaf first; "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_identity_cert_pem(id: *const tlsmith_identity) -> *const c_char {
-    ffi::string(id, |id| id.strings.keep(id.identity.cert_pem()))
+    ffi::string(id, |id| id.strings.intern(id.identity.cert_pem()))
 }
 
 /// Return the key as PKCS#8 PEM, wiped when the identity is freed; "" if there is none.

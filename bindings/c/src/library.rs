@@ -108,8 +108,8 @@ pub extern "C" fn tlsmith_version() -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_has(feature: *const c_char) -> bool {
     const FEATURES: [&str; 6] = ["pq", "ml-dsa", "ed448", "ech", "early-data", "system-roots"];
-    let asked = ffi::text(feature, "feature");
-    asked.is_ok_and(|name| name.is_some_and(|name| FEATURES.contains(&name)))
+    let name = ffi::text(feature, "feature");
+    name.is_ok_and(|name| name.is_some_and(|name| FEATURES.contains(&name)))
 }
 
 /// Return a short phrase for a code: "certificate is for another name".  Never NULL, never freed.
@@ -121,12 +121,12 @@ pub extern "C" fn tlsmith_strerror(status: c_int) -> *const c_char {
         (_, Some(status)) => status.phrase(),
         (_, None) => "unknown error",
     };
-    let keep = || {
+    let intern = || {
         Ok(PHRASES
             .get_or_init(ffi::InternedStrings::default)
-            .keep(phrase))
+            .intern(phrase))
     };
-    ffi::guard(keep).unwrap_or(ptr::null())
+    ffi::guard(intern).unwrap_or(ptr::null())
 }
 
 /// Return why the latest failed call on this thread failed; "" if none did.  For constructors and

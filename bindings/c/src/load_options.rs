@@ -63,19 +63,20 @@ fn password<'a>(given: &tlsmith_load_options) -> Result<Password<'a>> {
     if given.ask_password.is_none() {
         return Ok(None.into());
     }
-    let ask = Callback::new(given.ask_password, given.userdata, "ask_password")?;
-    Ok(Password::ask(move || answer(&ask)))
+    let callback = Callback::new(given.ask_password, given.userdata, "ask_password")?;
+    Ok(Password::ask(move || run_callback(&callback)))
 }
 
-fn answer(ask: &Callback<PasswordFn>) -> Result<Zeroizing<Vec<u8>>> {
+fn run_callback(callback: &Callback<PasswordFn>) -> Result<Zeroizing<Vec<u8>>> {
     /// The longest password, as in OpenSSL's callbacks.
-    const MOST: usize = 1024;
-    let mut password = Zeroizing::new(vec![0; MOST]);
-    let count = ask.password(&mut password);
+    const MAX_LENGTH: usize = 1024;
+    let mut password = Zeroizing::new(vec![0; MAX_LENGTH]);
+    let count = callback.password(&mut password);
     let count = count.map_err(|error| Error::io("the password callback failed", error))?;
-    if count > MOST {
-        let sentence =
-            format!("the password callback returned {count} bytes: at most {MOST} are allowed");
+    if count > MAX_LENGTH {
+        let sentence = format!(
+            "the password callback returned {count} bytes: at most {MAX_LENGTH} are allowed"
+        );
         return Err(ffi::invalid_count(sentence));
     }
     password.truncate(count);

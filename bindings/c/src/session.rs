@@ -53,10 +53,10 @@ fn deliver(callback: &Callback<SessionFn<tlsmith_conn, tlsmith_session>>, sessio
     callback.call(call::current(), session);
 }
 
-/// Return a new session with all tickets that the server issued to this client so far.  The context
-/// still resumes them, too: each ticket is used once, by whichever connection is first.  NULL
-/// (TLSMITH_ERR_STATE) if there is none: on a server, before the handshake is complete, and in TLS
-/// 1.3 before a read has received a ticket.
+/// Return a new session with all that the server issued to this client for resumption so far.  The
+/// context still resumes its own copies: each ticket is used once, by whichever connection is
+/// first.  NULL (TLSMITH_ERR_STATE) if there is none: on a server, before the handshake is
+/// complete, and in TLS 1.3 before a read has received a ticket.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_session(conn: *const tlsmith_conn) -> *mut tlsmith_session {
@@ -88,7 +88,7 @@ pub extern "C" fn tlsmith_conn_set_session(
     })
 }
 
-/// Return the version of its connection, such as TLSMITH_TLS1_3.  Here and below, 0 or "" for NULL.
+/// Return the version of the session, such as TLSMITH_TLS1_3.  Here and below, 0 or "" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_version(session: *const tlsmith_session) -> c_int {
     ffi::value_or(session, 0, |one| {
@@ -101,7 +101,7 @@ pub extern "C" fn tlsmith_session_version(session: *const tlsmith_session) -> c_
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_cipher(session: *const tlsmith_session) -> *const c_char {
     ffi::string(session, |one| {
-        one.strings.keep(one.session.cipher().unwrap_or_default())
+        one.strings.intern(one.session.cipher().unwrap_or_default())
     })
 }
 
@@ -109,7 +109,7 @@ pub extern "C" fn tlsmith_session_cipher(session: *const tlsmith_session) -> *co
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_session_alpn(session: *const tlsmith_session) -> *const c_char {
     ffi::string(session, |one| {
-        one.strings.keep(one.session.alpn().unwrap_or_default())
+        one.strings.intern(one.session.alpn().unwrap_or_default())
     })
 }
 
@@ -118,7 +118,7 @@ pub extern "C" fn tlsmith_session_alpn(session: *const tlsmith_session) -> *cons
 pub extern "C" fn tlsmith_session_server_name(session: *const tlsmith_session) -> *const c_char {
     ffi::string(session, |one| {
         one.strings
-            .keep(one.session.server_name().unwrap_or_default())
+            .intern(one.session.server_name().unwrap_or_default())
     })
 }
 
