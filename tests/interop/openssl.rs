@@ -152,11 +152,7 @@ fn s_client_exchanges_data_with_server() {
 
 #[test]
 fn s_client_rejects_our_server_and_tlsmith_names_its_alert() {
-    let other = tlsmith::gen_ca(&CertOptions {
-        common_name: Some("Other CA".to_owned()),
-        ..CertOptions::default()
-    })
-    .unwrap();
+    let other = ca_named("Other CA");
     let stranger = tlsmith::issue_cert(&other, &names(&["localhost"]), &CertOptions::default());
     let stranger = stranger.unwrap();
     let files = Files::of(localhost());
@@ -279,11 +275,7 @@ fn client_certificates_are_verified_both_ways() {
 
 #[test]
 fn server_accepts_s_client_of_an_unknown_ca_as_unverified() {
-    let other = tlsmith::gen_ca(&CertOptions {
-        common_name: Some("Elsewhere CA".to_owned()),
-        ..CertOptions::default()
-    })
-    .unwrap();
+    let other = ca_named("Elsewhere CA");
     let mallory = names(&["mallory@example.org"]);
     let mallory = tlsmith::issue_cert(&other, &mallory, &CertOptions::default()).unwrap();
     let files = Files::of(localhost());

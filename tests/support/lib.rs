@@ -29,6 +29,15 @@ pub fn ca() -> &'static Identity {
     CA.get_or_init(|| gen_ca(&CertOptions::default()).unwrap())
 }
 
+/// Another authority, with this common name.
+pub fn ca_named(name: &str) -> Identity {
+    let options = CertOptions {
+        common_name: Some(name.to_owned()),
+        ..CertOptions::default()
+    };
+    gen_ca(&options).unwrap()
+}
+
 /// The time of the system, in seconds since 1970.
 pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
