@@ -1,5 +1,5 @@
-/* What can be set on a context and asked of a connection, between two of our own
- * over memory. */
+/* Identities, exported keying material, key updates, OCSP and reports of connections over
+ * memory. */
 #include <stdlib.h>
 
 #include "check.h"

@@ -1,4 +1,4 @@
-/* Sessions that are resumed, or must not be, and early data. */
+/* Sessions that are resumed, or must not be. */
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <unistd.h>

@@ -80,14 +80,7 @@ pub fn s_client(folder: &Path, port: u16, arguments: &[&str]) -> Command {
 #[test]
 fn client_exchanges_data_with_s_server() {
     for (version, flag) in VERSIONS {
-        for kind in [
-            KeyType::EcdsaP256,
-            KeyType::EcdsaP384,
-            KeyType::EcdsaP521,
-            KeyType::Ed25519,
-            KeyType::Ed448,
-            KeyType::Rsa2048,
-        ] {
+        for kind in FAST_KEY_TYPES {
             if kind == KeyType::EcdsaP521 && version == Version::Tls12 {
                 // OpenSSL wants the curve of the certificate among the groups
                 // that the client offers (RFC 8422, section 5.1), and nobody

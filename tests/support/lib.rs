@@ -182,6 +182,16 @@ pub fn only(context: Context, version: Version) -> Context {
 
 pub const BOTH_VERSIONS: [Version; 2] = [Version::Tls12, Version::Tls13];
 
+/// A key type of every algorithm that OpenSSL 3.0 supports, too, and whose keys are made fast.
+pub const FAST_KEY_TYPES: [KeyType; 6] = [
+    KeyType::EcdsaP256,
+    KeyType::EcdsaP384,
+    KeyType::EcdsaP521,
+    KeyType::Ed25519,
+    KeyType::Ed448,
+    KeyType::Rsa2048,
+];
+
 pub fn with_key(key_type: KeyType) -> CertOptions {
     CertOptions {
         key_type: Some(key_type),
