@@ -60,9 +60,12 @@ done <<-LIST
 	connections
 	transports
 	callbacks
+	negotiation
+	trust
 	features
 	unverified
 	sessions
+	early_data
 	threads
 	volume 20
 LIST

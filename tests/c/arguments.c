@@ -11,7 +11,7 @@
 /* NULL as the compiler cannot see it: where it can, it refuses to build. */
 static void *volatile nothing;
 
-static void null_is_refused_everywhere(void)
+static void null_is_rejected_everywhere(void)
 {
 	tlsmith_ctx *ctx = tlsmith_ctx_new();
 	tlsmith_conn *c = tlsmith_conn_new(ctx);
@@ -180,7 +180,7 @@ static void every_code_has_a_phrase(void)
 	CHECK(tlsmith_has("ed448") && tlsmith_has("ml-dsa") && !tlsmith_has("ed"));
 }
 
-static void bad_settings_are_refused_and_stick(void)
+static void invalid_settings_are_rejected_permanently(void)
 {
 	size_t noise_len = 100 << 20;
 	char *noise = malloc(noise_len);
@@ -219,7 +219,7 @@ static void bad_settings_are_refused_and_stick(void)
 	tlsmith_identity_free(b);
 }
 
-static void bad_certificates_are_refused(void)
+static void invalid_certificates_are_rejected(void)
 {
 	tlsmith_cert_options opt = TLSMITH_CERT_OPTIONS_INIT;
 	tlsmith_identity *ca = tlsmith_gen_ca(NULL), *site = tlsmith_self_signed("localhost", NULL);
@@ -290,7 +290,7 @@ static void bad_certificates_are_refused(void)
 	tlsmith_identity_free(ca);
 }
 
-static void bad_addresses_are_refused(void)
+static void invalid_addresses_are_rejected(void)
 {
 	tlsmith_ctx *ctx = tlsmith_ctx_new();
 	tlsmith_conn *c = tlsmith_conn_new(ctx);
@@ -323,7 +323,7 @@ static void bad_addresses_are_refused(void)
 	tlsmith_ctx_free(ctx);
 }
 
-static void bad_descriptors_are_refused(void)
+static void invalid_descriptors_are_rejected(void)
 {
 	tlsmith_ctx *ctx = tlsmith_ctx_new();
 	tlsmith_conn *c = tlsmith_conn_new(ctx);
@@ -484,13 +484,13 @@ static void keys_stay_out_of_messages(void)
 int main(void)
 {
 	CHECK(tlsmith_last_status() == 0 && strcmp(tlsmith_last_error(), "") == 0);
-	null_is_refused_everywhere();
+	null_is_rejected_everywhere();
 	null_is_refused_for_certificates();
 	every_code_has_a_phrase();
-	bad_settings_are_refused_and_stick();
-	bad_certificates_are_refused();
-	bad_addresses_are_refused();
-	bad_descriptors_are_refused();
+	invalid_settings_are_rejected_permanently();
+	invalid_certificates_are_rejected();
+	invalid_addresses_are_rejected();
+	invalid_descriptors_are_rejected();
 	options_have_a_size();
 	identities_are_saved_and_loaded();
 	keys_stay_out_of_messages();

@@ -60,7 +60,7 @@ static int meet_heard(struct pair *p, const char *name)
 	return shake(p);
 }
 
-static void the_hello_callback_says_what_answers(void)
+static void hello_callback_selects_the_answer(void)
 {
 	tlsmith_identity *a = tlsmith_issue_cert(ca, "a.example", NULL);
 	struct pair p;
@@ -179,7 +179,7 @@ static int look_at_ocsp(void *userdata, const tlsmith_conn *conn, int status)
 	return len == strlen(expected) ? status : TLSMITH_ERR_CERT_OCSP;
 }
 
-static void the_verify_callback_sees_the_ocsp_response(void)
+static void verify_callback_gets_the_ocsp_response(void)
 {
 	static char response[] = "0\003\n\001\006";
 	int min, stapled;
@@ -200,7 +200,7 @@ static void the_verify_callback_sees_the_ocsp_response(void)
 	}
 }
 
-static void the_verify_callback_has_the_last_word(void)
+static void verify_callback_can_reject_a_verified_peer(void)
 {
 	static const struct { int answer, code, alert; } refusals[] = {
 		{ TLSMITH_ERR_CERT_REVOKED, TLSMITH_ERR_CERT_REVOKED, 44 },
@@ -283,7 +283,7 @@ static void note_line(void *userdata, const tlsmith_conn *conn, const char *line
 	snprintf(text + used, 4000 - used, "%s\n", line);
 }
 
-static void secrets_are_logged_where_they_are_asked_for(void)
+static void key_log_gets_secrets_on_request(void)
 {
 	char text[4000] = "", file[4000] = "";
 	struct stat st;
@@ -425,7 +425,7 @@ static void count_message(void *userdata, int level, const char *message)
 	CHECK(tlsmith_set_log(0, NULL, NULL) == TLSMITH_ERR_STATE);
 }
 
-static void messages_come_while_they_are_asked_for(void)
+static void log_callback_gets_messages_while_it_is_set(void)
 {
 	int count = 0, before;
 	struct pair p;
@@ -455,12 +455,12 @@ static void messages_come_while_they_are_asked_for(void)
 int main(void)
 {
 	begin_all();
-	the_hello_callback_says_what_answers();
-	the_verify_callback_has_the_last_word();
-	the_verify_callback_sees_the_ocsp_response();
-	secrets_are_logged_where_they_are_asked_for();
+	hello_callback_selects_the_answer();
+	verify_callback_can_reject_a_verified_peer();
+	verify_callback_gets_the_ocsp_response();
+	key_log_gets_secrets_on_request();
 	keys_can_be_in_another_process();
-	messages_come_while_they_are_asked_for();
+	log_callback_gets_messages_while_it_is_set();
 	end_all();
 	return failures != 0;
 }

@@ -77,7 +77,7 @@ static void stop(struct pair *p)
 	close(p->fd[1]);
 }
 
-static void both_sides_talk_and_end(void)
+static void both_sides_exchange_data_and_close(void)
 {
 	struct pair p;
 	char buf[100];
@@ -122,7 +122,7 @@ static void both_sides_talk_and_end(void)
 	stop(&p);
 }
 
-static void wrong_peers_are_refused(void)
+static void wrong_peers_are_rejected(void)
 {
 	tlsmith_cert_options opt = TLSMITH_CERT_OPTIONS_INIT;
 	tlsmith_identity *other_ca, *other, *old_ca, *old;
@@ -170,7 +170,7 @@ static void wrong_peers_are_refused(void)
 	tlsmith_identity_free(old);
 }
 
-static void a_cut_connection_is_truncated_for_ever(void)
+static void truncated_connection_stays_truncated(void)
 {
 	struct pair p;
 	const char *first;
@@ -193,7 +193,7 @@ static void a_cut_connection_is_truncated_for_ever(void)
 	stop(&p);
 }
 
-static void a_silent_peer_times_out(void)
+static void silent_peer_times_out(void)
 {
 	struct pair p;
 	struct timespec before, after;
@@ -208,7 +208,7 @@ static void a_silent_peer_times_out(void)
 	stop(&p);
 }
 
-static void garbage_is_a_broken_protocol(void)
+static void garbage_is_a_protocol_error(void)
 {
 	struct pair p;
 
@@ -218,7 +218,7 @@ static void garbage_is_a_broken_protocol(void)
 	stop(&p);
 }
 
-static void without_waiting_there_are_two_codes(void)
+static void nonblocking_calls_return_two_codes(void)
 {
 	struct pair p;
 	static char data[1 << 20];
@@ -296,7 +296,7 @@ static void one_thread_reads_while_another_writes(void)
 	stop(&p);
 }
 
-static void clients_show_certificates_when_asked(void)
+static void client_presents_its_certificate_on_request(void)
 {
 	tlsmith_identity *user = tlsmith_issue_cert(ca, "alice@example.org", NULL);
 	const char *pem = tlsmith_identity_cert_pem(ca);
@@ -374,7 +374,7 @@ static void accept_a_silent_client(int ms, const char *limit)
 	close(listener);
 }
 
-static void a_silent_client_has_the_limit_that_was_set(void)
+static void silent_client_times_out_after_the_configured_time(void)
 {
 	accept_a_silent_client(50, "complete the handshake within 50ms");
 }
@@ -385,7 +385,7 @@ static void *a_silent_client_has_five_seconds(void *unused)
 	return unused;
 }
 
-static void clients_that_reset_are_no_mistake_of_the_program(void)
+static void reset_by_a_client_is_no_caller_error(void)
 {
 	int listener = tlsmith_listen("127.0.0.1", "0"), gone, patient, fd;
 	tlsmith_ctx *ctx = tlsmith_ctx_new();
@@ -423,16 +423,16 @@ int main(void)
 	ca = tlsmith_gen_ca(NULL);
 	localhost = tlsmith_issue_cert(ca, "localhost", NULL);
 	CHECK(pthread_create(&waiting, NULL, a_silent_client_has_five_seconds, NULL) == 0);
-	both_sides_talk_and_end();
-	wrong_peers_are_refused();
-	a_cut_connection_is_truncated_for_ever();
-	a_silent_peer_times_out();
-	garbage_is_a_broken_protocol();
-	without_waiting_there_are_two_codes();
+	both_sides_exchange_data_and_close();
+	wrong_peers_are_rejected();
+	truncated_connection_stays_truncated();
+	silent_peer_times_out();
+	garbage_is_a_protocol_error();
+	nonblocking_calls_return_two_codes();
 	one_thread_reads_while_another_writes();
-	clients_show_certificates_when_asked();
-	a_silent_client_has_the_limit_that_was_set();
-	clients_that_reset_are_no_mistake_of_the_program();
+	client_presents_its_certificate_on_request();
+	silent_client_times_out_after_the_configured_time();
+	reset_by_a_client_is_no_caller_error();
 	pthread_join(waiting, NULL);
 	tlsmith_identity_free(ca);
 	tlsmith_identity_free(localhost);

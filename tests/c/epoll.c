@@ -183,7 +183,7 @@ static tlsmith_conn *get_stuck(void)
 	return c;
 }
 
-static void nothing_happens_when_nothing_is_asked(void)
+static void idle_server_uses_no_cpu(void)
 {
 	tlsmith_conn *stuck = get_stuck();
 	long before;
@@ -249,7 +249,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < BUSY; i++)
 		pthread_join(threads[i], NULL);
 	the_silent_are_dropped(silent);
-	nothing_happens_when_nothing_is_asked();
+	idle_server_uses_no_cpu();
 	for (i = 0; i < count; i++) {
 		echoes(idle[i], "still here");
 		tlsmith_conn_free(idle[i]);

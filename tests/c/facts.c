@@ -101,7 +101,7 @@ static void names_have_types(void)
 	check_names(NULL, NULL, none);
 }
 
-static void no_name_passes_for_another(void)
+static void unusual_names_are_escaped(void)
 {
 	/* DNS a.example NUL .evil, DNS "a,b", URI with a blank, IP of 3 bytes, DNS a\b,
 	 * a directory name with a comma, a broken one, an otherName without a value. */
@@ -133,7 +133,7 @@ static void no_name_passes_for_another(void)
 	tlsmith_identity_free(id);
 }
 
-static void certificates_match_as_connections_check_them(void)
+static void certificate_matches_names_like_a_connection(void)
 {
 	tlsmith_identity *id = with_names("/CN=only.cn.example", "DNS:*.a.example,IP:192.0.2.7");
 	static const struct { const char *host; bool matches; const char *why; } cases[] = {
@@ -381,7 +381,7 @@ static void cleared_errors_do_no_harm(void)
 	stop(&p);
 }
 
-static void path_len_tells_0_from_default(void)
+static void path_len_distinguishes_0_from_default(void)
 {
 	static const struct { uint32_t path_len, flags; int root, issued; } cases[] = {
 		{ 0, 0, -1, 0 }, { 0, TLSMITH_CERT_PATH_LEN, 0, 0 },
@@ -474,15 +474,15 @@ int main(void)
 		return 1;
 	begin_all();
 	names_have_types();
-	no_name_passes_for_another();
-	certificates_match_as_connections_check_them();
+	unusual_names_are_escaped();
+	certificate_matches_names_like_a_connection();
 	spki_is_der();
 	channel_bindings_are_the_same_on_both_sides();
 	crls_are_handles();
 	crls_do_not_stay_with_their_ca();
 	lists_end_and_are_accepted();
 	cleared_errors_do_no_harm();
-	path_len_tells_0_from_default();
+	path_len_distinguishes_0_from_default();
 	reserved_fields_are_zero();
 	helpers_check_their_arguments();
 	end_all();

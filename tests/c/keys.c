@@ -53,7 +53,7 @@ static tlsmith_identity *load(int from_memory, const char *cert, const char *key
 	    key_len, opt);
 }
 
-static void encrypted_keys_are_loaded_with_a_password_or_a_callback(void)
+static void password_or_callback_decrypts_keys(void)
 {
 	static const char *const keys[] = { "pkcs8.key", "old.key", "des3.key" };
 	tlsmith_load_options with = TLSMITH_LOAD_OPTIONS_INIT, asking = TLSMITH_LOAD_OPTIONS_INIT;
@@ -97,7 +97,7 @@ static void callback_is_not_called_without_need(void)
 	CHECK(answer.calls == 0);
 }
 
-static void callback_that_fails_or_is_wrong_is_reported(void)
+static void failing_callback_is_reported(void)
 {
 	tlsmith_load_options opt = TLSMITH_LOAD_OPTIONS_INIT;
 	struct answer answer = { NULL, -1, 0, ENOKEY };
@@ -112,7 +112,7 @@ static void callback_that_fails_or_is_wrong_is_reported(void)
 	CHECK_NONE(load(0, "cert.pem", "pkcs8.key", &opt), TLSMITH_ERR_ARG, "does not open");
 }
 
-static void key_of_pkcs12_is_chosen_by_name(void)
+static void friendly_name_selects_the_key_of_pkcs12(void)
 {
 	tlsmith_load_options opt = TLSMITH_LOAD_OPTIONS_INIT;
 	struct answer answer = { "secret", 6, 0, 0 };
@@ -149,10 +149,10 @@ int main(void)
 	RUNS("for name in first second; do keytool -genkeypair -alias $name -keyalg EC "
 	    "-dname CN=$name -keystore two.p12 -storetype PKCS12 -storepass secret 2>/dev/null "
 	    "|| exit 1; done");
-	encrypted_keys_are_loaded_with_a_password_or_a_callback();
+	password_or_callback_decrypts_keys();
 	callback_is_not_called_without_need();
-	callback_that_fails_or_is_wrong_is_reported();
-	key_of_pkcs12_is_chosen_by_name();
+	failing_callback_is_reported();
+	friendly_name_selects_the_key_of_pkcs12();
 	if (chdir("/") == 0) {
 		char command[64];
 

@@ -2,9 +2,7 @@
 #ifndef MEMORY_H
 #define MEMORY_H
 
-#include "check.h"
-
-static tlsmith_identity *ca, *localhost;
+#include "contexts.h"
 
 /* Both ends; the contexts can be set up before they meet. */
 struct pair {
@@ -15,31 +13,12 @@ struct pair {
 
 static inline void begin_all(void)
 {
-	ca = tlsmith_gen_ca(NULL);
-	localhost = tlsmith_issue_cert(ca, "localhost", NULL);
+	begin_identities();
 }
 
 static inline void end_all(void)
 {
-	tlsmith_identity_free(ca);
-	tlsmith_identity_free(localhost);
-}
-
-static inline tlsmith_ctx *new_client_ctx(void)
-{
-	const char *pem = tlsmith_identity_cert_pem(ca);
-	tlsmith_ctx *ctx = tlsmith_ctx_new();
-
-	tlsmith_ctx_add_roots_mem(ctx, pem, strlen(pem));
-	return ctx;
-}
-
-static inline tlsmith_ctx *new_server_ctx(void)
-{
-	tlsmith_ctx *ctx = tlsmith_ctx_new();
-
-	tlsmith_ctx_use(ctx, localhost);
-	return ctx;
+	end_identities();
 }
 
 static inline void prepare(struct pair *p)
@@ -47,24 +26,6 @@ static inline void prepare(struct pair *p)
 	memset(p, 0, sizeof *p);
 	p->client_ctx = new_client_ctx();
 	p->server_ctx = new_server_ctx();
-}
-
-/* Moves all that waits from one to the other: how many bytes. */
-static inline size_t carry(tlsmith_conn *from, tlsmith_conn *to)
-{
-	char buf[20000];
-	size_t total = 0;
-	ptrdiff_t n;
-
-	while ((n = tlsmith_drain(from, buf, sizeof buf)) > 0) {
-		int fed = tlsmith_feed(to, buf, n);
-
-		/* A connection that failed takes nothing more, and says why. */
-		CHECK(fed == 0 || fed == tlsmith_handshake(to));
-		total += n;
-	}
-	CHECK(n == 0);
-	return total;
 }
 
 static inline void connect_only(struct pair *p, const char *name)

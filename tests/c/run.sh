@@ -120,7 +120,8 @@ odd long /CN=odd -addext "$long=DER:05:00"
 odd purpose /CN=odd -addext "extendedKeyUsage=serverAuth,$uuid"
 odd name "/$uuid=odd"
 
-all="arguments states settings certificates facts keys secrets connections transports callbacks features unverified sessions threads forks volume"
+all="arguments states settings certificates facts keys secrets connections transports callbacks negotiation trust features unverified \
+	sessions early_data threads forks forked_threads volume"
 for test in ${*:-$all}; do
 	"$CC" $flags "$here/$test.c" -o $test -L"$out" -ltlsmith -lpthread
 	# Megabytes, or each of how many shapes of a key: what the tool does in a short time.

@@ -1,4 +1,4 @@
-/* Sessions that are resumed, or must not be, and early data. */
+/* Sessions that are resumed, or must not be. */
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <unistd.h>
@@ -31,7 +31,7 @@ static bool resumes(struct pair *p, tlsmith_ctx *other)
 	return resumed;
 }
 
-static void a_context_resumes_its_own_sessions(void)
+static void context_resumes_its_own_sessions(void)
 {
 	static const int versions[] = { 0x0303, 0x0304 };
 	struct pair p;
@@ -56,7 +56,7 @@ static void a_context_resumes_its_own_sessions(void)
 	}
 }
 
-static void a_server_sends_as_many_tickets_as_it_shall(void)
+static void server_sends_the_configured_number_of_tickets(void)
 {
 	static const unsigned counts[] = { 0, 1, 2, 16 };
 	struct pair p;
@@ -142,151 +142,6 @@ static void servers_share_kept_sessions(void)
 	CHECK(resumes(&p, b));
 }
 
-/* ---- early data ---- */
-
-/* Servers that share their sessions, and a client that has one of them. */
-static void prepare_early(struct pair *p, tlsmith_ctx **second)
-{
-	prepare(p);
-	*second = new_server_ctx();
-	tlsmith_ctx_set_early_data(p->client_ctx, 1);
-	tlsmith_ctx_set_early_data(p->server_ctx, 1000);
-	tlsmith_ctx_set_early_data(*second, 1000);
-	CHECK(tlsmith_ctx_share_sessions(*second, p->server_ctx) == 0);
-	CHECK(meet(p, "localhost") == 0);
-	CHECK(tlsmith_conn_early_data(p->client) == TLSMITH_EARLY_DATA_NONE && tlsmith_conn_early_data(p->server) == TLSMITH_EARLY_DATA_NONE);
-	take_tickets(p);
-	part(p);
-}
-
-static void early_data_is_accepted_once(void)
-{
-	unsigned char flight[20000];
-	tlsmith_ctx *second;
-	struct pair p;
-	char buf[2000], text[2000] = "";
-	ptrdiff_t len, n;
-
-	prepare_early(&p, &second);
-	connect_only(&p, "localhost");
-	CHECK(tlsmith_write_early(p.client, "GET /", 5) == 5);
-	CHECK(tlsmith_write_early(p.client, " again", 6) == 6);
-	/* The attacker records what the client says. */
-	len = tlsmith_drain(p.client, flight, sizeof flight);
-	CHECK(len > 11);
-	CHECK(tlsmith_feed(p.server, flight, len) == 0);
-	while (strlen(text) < 11 && (n = tlsmith_read_early(p.server, buf, sizeof buf)) > 0)
-		strncat(text, buf, n);
-	CHECK_TEXT(text, "GET / again");
-	CHECK(shake(&p) == 0);
-	CHECK(tlsmith_read_early(p.server, buf, sizeof buf) == 0);
-	CHECK(tlsmith_conn_early_data(p.client) == TLSMITH_EARLY_DATA_ACCEPTED && tlsmith_conn_early_data(p.server) == TLSMITH_EARLY_DATA_ACCEPTED);
-	CHECK(tlsmith_conn_resumed(p.client));
-	CHECK_FAILS(tlsmith_write_early(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_conn_error(p.client),
-	    "handshake is complete");
-	CHECK(strstr(tlsmith_conn_report(p.client), "Early data:          accepted") != NULL);
-	/* What comes later is ordinary. */
-	CHECK(tlsmith_write(p.client, "more", 4) == 4);
-	carry(p.client, p.server);
-	CHECK(tlsmith_read(p.server, buf, sizeof buf) == 4);
-	part(&p);
-
-	/* And replays it to another server, and to the same one. */
-	tlsmith_ctx_free(p.client_ctx);
-	p.client_ctx = second;
-	p.client = tlsmith_conn_new(second);
-	p.server = tlsmith_conn_new(p.server_ctx);
-	CHECK(tlsmith_accept_mem(p.client) == 0 && tlsmith_accept_mem(p.server) == 0);
-	CHECK(tlsmith_feed(p.client, flight, len) == 0 && tlsmith_feed(p.server, flight, len) == 0);
-	CHECK(tlsmith_read_early(p.client, buf, sizeof buf) == TLSMITH_WANT_READ);
-	CHECK(tlsmith_read_early(p.server, buf, sizeof buf) == TLSMITH_WANT_READ);
-	CHECK(tlsmith_conn_early_data(p.client) == TLSMITH_EARLY_DATA_NONE && tlsmith_conn_early_data(p.server) == TLSMITH_EARLY_DATA_NONE);
-	stop(&p);
-}
-
-static void early_data_is_answered_at_once(void)
-{
-	tlsmith_ctx *second;
-	struct pair p;
-	char buf[100];
-
-	prepare_early(&p, &second);
-	connect_only(&p, "localhost");
-	CHECK(tlsmith_write_early(p.client, "ask", 3) == 3);
-	carry(p.client, p.server);
-	CHECK(tlsmith_read_early(p.server, buf, sizeof buf) == 3);
-	CHECK(tlsmith_write(p.server, "answer", 6) == 6);
-	/* Saying that this is all takes the client's word that it is there. */
-	CHECK(tlsmith_shutdown(p.server) == TLSMITH_WANT_READ);
-	CHECK(tlsmith_write(p.server, "!", 1) == 1);
-	carry(p.server, p.client);
-	CHECK(tlsmith_read(p.client, buf, sizeof buf) == 7 && memcmp(buf, "answer!", 7) == 0);
-	CHECK(tlsmith_conn_version(p.server) == 0);
-	carry(p.client, p.server);
-	CHECK(tlsmith_shutdown(p.server) == 0);
-	CHECK(tlsmith_conn_version(p.server) == 0x0304);
-	carry(p.server, p.client);
-	CHECK(tlsmith_read(p.client, buf, sizeof buf) == 0);
-	tlsmith_ctx_free(second);
-	stop(&p);
-}
-
-static void early_data_that_is_rejected_is_reported(void)
-{
-	tlsmith_ctx *second;
-	struct pair p;
-	char buf[100];
-
-	prepare_early(&p, &second);
-	tlsmith_ctx_free(second);
-	/* This server knows no session. */
-	tlsmith_ctx_free(p.server_ctx);
-	p.server_ctx = new_server_ctx();
-	tlsmith_ctx_set_early_data(p.server_ctx, 1000);
-	connect_only(&p, "localhost");
-	CHECK(tlsmith_write_early(p.client, "lost", 4) == 4);
-	CHECK(shake(&p) == 0);
-	CHECK(tlsmith_conn_early_data(p.client) == TLSMITH_EARLY_DATA_REJECTED && tlsmith_conn_early_data(p.server) == TLSMITH_EARLY_DATA_NONE);
-	CHECK(!tlsmith_conn_resumed(p.client));
-	CHECK(strstr(tlsmith_conn_report(p.client), "Early data:          rejected") != NULL);
-	CHECK(tlsmith_write(p.client, "again", 5) == 5);
-	carry(p.client, p.server);
-	CHECK(tlsmith_read_early(p.server, buf, sizeof buf) == 0);
-	CHECK(tlsmith_read(p.server, buf, sizeof buf) == 5 && memcmp(buf, "again", 5) == 0);
-	stop(&p);
-}
-
-static void early_data_has_limits(void)
-{
-	char data[4000];
-	tlsmith_ctx *second;
-	struct pair p;
-
-	memset(data, 'x', sizeof data);
-	/* No session, or none that allows it: nothing is taken. */
-	prepare(&p);
-	tlsmith_ctx_set_early_data(p.client_ctx, 1);
-	connect_only(&p, "localhost");
-	CHECK(tlsmith_write_early(p.client, data, 10) == 0);
-	CHECK(shake(&p) == 0 && tlsmith_conn_early_data(p.client) == TLSMITH_EARLY_DATA_NONE);
-	CHECK(tlsmith_write_early(p.server, data, 10) == TLSMITH_ERR_STATE);
-	stop(&p);
-
-	prepare_early(&p, &second);
-	connect_only(&p, "localhost");
-	CHECK(tlsmith_write_early(p.client, data, sizeof data) == 1000 - 17);
-	CHECK(tlsmith_write_early(p.client, data, 10) == 0);
-	/* A server that does not read it completes the handshake all the same. */
-	alarm(20);
-	CHECK(shake(&p) == 0 && p.server_status == 0);
-	alarm(0);
-	CHECK(tlsmith_conn_early_data(p.client) == TLSMITH_EARLY_DATA_ACCEPTED);
-	CHECK(tlsmith_read_early(p.server, data, sizeof data) == 1000 - 17);
-	CHECK(tlsmith_read_early(p.server, data, sizeof data) == 0);
-	tlsmith_ctx_free(second);
-	stop(&p);
-}
-
 /* Sessions that the program keeps. */
 
 static struct taken { tlsmith_session *sessions[8]; int count; void *conn_data; } taken;
@@ -325,7 +180,7 @@ static bool meets_with(struct pair *p, const tlsmith_session *session)
 	return resumed;
 }
 
-static void a_session_is_taken_from_a_connection_and_set_on_others(void)
+static void session_of_one_connection_resumes_others(void)
 {
 	static const int versions[] = { 0x0303, 0x0304 };
 
@@ -365,7 +220,7 @@ static void a_session_is_taken_from_a_connection_and_set_on_others(void)
 	}
 }
 
-static void a_ticket_is_used_once_by_whoever_is_first(void)
+static void ticket_is_used_only_once(void)
 {
 	struct pair p;
 	tlsmith_session *session;
@@ -425,7 +280,7 @@ static void sessions_are_reported_as_they_come(void)
 	}
 }
 
-static void sessions_in_wrong_states_are_refused(void)
+static void sessions_are_rejected_in_wrong_states(void)
 {
 	struct pair p;
 	tlsmith_session *session;
@@ -490,7 +345,7 @@ static int refuse(void *userdata, const void *key, size_t key_len, const void *v
 	return -1;
 }
 
-static void a_server_keeps_sessions_in_the_store_of_the_program(void)
+static void server_keeps_sessions_in_the_store_of_the_program(void)
 {
 	static const ptrdiff_t absurd[] = { -1, 0, 65537, PTRDIFF_MAX };
 	struct pair p;
@@ -538,19 +393,15 @@ static void a_server_keeps_sessions_in_the_store_of_the_program(void)
 int main(void)
 {
 	begin_all();
-	a_context_resumes_its_own_sessions();
-	a_server_sends_as_many_tickets_as_it_shall();
+	context_resumes_its_own_sessions();
+	server_sends_the_configured_number_of_tickets();
 	servers_share_ticket_keys();
 	servers_share_kept_sessions();
-	early_data_is_accepted_once();
-	early_data_is_answered_at_once();
-	early_data_that_is_rejected_is_reported();
-	early_data_has_limits();
-	a_session_is_taken_from_a_connection_and_set_on_others();
-	a_ticket_is_used_once_by_whoever_is_first();
+	session_of_one_connection_resumes_others();
+	ticket_is_used_only_once();
 	sessions_are_reported_as_they_come();
-	sessions_in_wrong_states_are_refused();
-	a_server_keeps_sessions_in_the_store_of_the_program();
+	sessions_are_rejected_in_wrong_states();
+	server_keeps_sessions_in_the_store_of_the_program();
 	end_all();
 	return failures != 0;
 }

@@ -5,7 +5,7 @@
 #include "check.h"
 #include "memory.h"
 
-static void a_connection_has_protocols_of_its_own(void)
+static void connection_uses_its_own_protocols(void)
 {
 	struct pair p;
 
@@ -35,7 +35,7 @@ static const char *peer(const tlsmith_conn *conn)
 	return tlsmith_cert_subject(tlsmith_conn_peer_cert(conn, 0));
 }
 
-static void a_connection_presents_an_identity_of_its_own(void)
+static void connection_presents_its_own_identity(void)
 {
 	tlsmith_cert_options opt = TLSMITH_CERT_OPTIONS_INIT;
 	tlsmith_identity *alice, *bob, *other;
@@ -72,7 +72,7 @@ static void a_connection_presents_an_identity_of_its_own(void)
 	tlsmith_identity_free(other);
 }
 
-static void the_name_requested_is_apart_from_the_name_verified(void)
+static void requested_name_is_separate_from_verified_name(void)
 {
 	static const struct { int set; const char *name, *heard; } rows[] = {
 		{ 0, NULL, "localhost" },
@@ -143,7 +143,7 @@ static void bad_settings_fail_the_connection(void)
 	tlsmith_identity_free(without_key);
 }
 
-static void settings_come_before_the_connection(void)
+static void settings_must_precede_the_connection(void)
 {
 	struct pair p;
 
@@ -198,7 +198,7 @@ static void *choose(void *argument)
 	return NULL;
 }
 
-static void a_server_stops_at_the_hello_and_another_thread_decides(void)
+static void server_pauses_at_the_hello_and_another_thread_answers(void)
 {
 	struct pair p;
 	pthread_t thread;
@@ -233,7 +233,7 @@ static void a_server_stops_at_the_hello_and_another_thread_decides(void)
 	stop(&p);
 }
 
-static void a_client_is_refused_at_the_hello(void)
+static void server_rejects_a_client_at_the_hello(void)
 {
 	struct pair p;
 
@@ -257,7 +257,7 @@ static void a_client_is_refused_at_the_hello(void)
 	stop(&p);
 }
 
-static void a_setter_that_fails_at_the_hello_refuses_the_client(void)
+static void failed_setter_at_the_hello_rejects_the_client(void)
 {
 	for (int turn = 0; turn < 3; turn++) {
 		struct pair p;
@@ -285,7 +285,7 @@ static int refuse_all(void *userdata, tlsmith_conn *conn, const tlsmith_hello *h
 	return 49;
 }
 
-static void the_callback_is_asked_unless_the_program_has_the_hello(void)
+static void callback_runs_unless_the_program_received_the_hello(void)
 {
 	int asked = 0;
 	struct pair p;
@@ -304,7 +304,7 @@ static void the_callback_is_asked_unless_the_program_has_the_hello(void)
 	stop(&p);
 }
 
-static void what_is_no_hello_fails_as_in_a_handshake(void)
+static void other_messages_fail_at_the_hello_as_in_a_handshake(void)
 {
 	static const char request[] = "GET / HTTP/1.1\r\n\r\n";
 	tlsmith_ctx *ctx = new_server_ctx();
@@ -324,7 +324,7 @@ static void what_is_no_hello_fails_as_in_a_handshake(void)
 	tlsmith_ctx_free(ctx);
 }
 
-static void certificates_of_a_refused_peer_can_be_read(void)
+static void rejected_peer_keeps_its_certificates_readable(void)
 {
 	struct pair p;
 
@@ -341,7 +341,7 @@ static void certificates_of_a_refused_peer_can_be_read(void)
 	}
 }
 
-static void a_client_knows_whether_a_certificate_was_asked_for(void)
+static void client_knows_whether_a_certificate_was_requested(void)
 {
 	tlsmith_cert_options opt = TLSMITH_CERT_OPTIONS_INIT;
 	tlsmith_identity *alice;
@@ -373,7 +373,7 @@ static void a_client_knows_whether_a_certificate_was_asked_for(void)
 	tlsmith_identity_free(alice);
 }
 
-static void a_context_is_sealed_by_its_first_connection_even_if_that_fails(void)
+static void first_connection_seals_the_context_even_if_it_fails(void)
 {
 	tlsmith_ctx *ctx = new_client_ctx(), *server = tlsmith_ctx_new();
 	tlsmith_conn *c = tlsmith_conn_new(ctx);
@@ -393,19 +393,19 @@ static void a_context_is_sealed_by_its_first_connection_even_if_that_fails(void)
 int main(void)
 {
 	begin_all();
-	a_connection_has_protocols_of_its_own();
-	a_connection_presents_an_identity_of_its_own();
-	the_name_requested_is_apart_from_the_name_verified();
+	connection_uses_its_own_protocols();
+	connection_presents_its_own_identity();
+	requested_name_is_separate_from_verified_name();
 	bad_settings_fail_the_connection();
-	settings_come_before_the_connection();
-	a_server_stops_at_the_hello_and_another_thread_decides();
-	a_client_is_refused_at_the_hello();
-	a_setter_that_fails_at_the_hello_refuses_the_client();
-	the_callback_is_asked_unless_the_program_has_the_hello();
-	what_is_no_hello_fails_as_in_a_handshake();
-	certificates_of_a_refused_peer_can_be_read();
-	a_client_knows_whether_a_certificate_was_asked_for();
-	a_context_is_sealed_by_its_first_connection_even_if_that_fails();
+	settings_must_precede_the_connection();
+	server_pauses_at_the_hello_and_another_thread_answers();
+	server_rejects_a_client_at_the_hello();
+	failed_setter_at_the_hello_rejects_the_client();
+	callback_runs_unless_the_program_received_the_hello();
+	other_messages_fail_at_the_hello_as_in_a_handshake();
+	rejected_peer_keeps_its_certificates_readable();
+	client_knows_whether_a_certificate_was_requested();
+	first_connection_seals_the_context_even_if_it_fails();
 	end_all();
 	return failures != 0;
 }

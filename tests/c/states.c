@@ -93,7 +93,7 @@ static void null_is_refused(void)
 	CHECK(tlsmith_has("ech") && tlsmith_has("early-data"));
 }
 
-static void bad_settings_are_refused_and_stick(void)
+static void invalid_settings_are_rejected_permanently(void)
 {
 	static const char zeros[33];
 	char long_name[300], sha256[70];
@@ -294,7 +294,7 @@ static void nothing_is_written_after_close_notify(void)
 	stop(&p);
 }
 
-static void memory_is_for_connections_over_memory(void)
+static void memory_calls_need_a_connection_over_memory(void)
 {
 	struct pair p;
 	const void *lent;
@@ -316,7 +316,7 @@ static void memory_is_for_connections_over_memory(void)
 	close(fd[1]);
 }
 
-static void a_fatal_error_stays(void)
+static void fatal_error_is_permanent(void)
 {
 	struct pair p;
 	int i;
@@ -338,13 +338,13 @@ int main(void)
 {
 	begin_all();
 	null_is_refused();
-	bad_settings_are_refused_and_stick();
+	invalid_settings_are_rejected_permanently();
 	settings_that_contradict_each_other_make_no_connection();
 	nothing_works_before_it_is_connected();
 	a_connection_connects_once();
 	nothing_is_written_after_close_notify();
-	memory_is_for_connections_over_memory();
-	a_fatal_error_stays();
+	memory_calls_need_a_connection_over_memory();
+	fatal_error_is_permanent();
 	end_all();
 	return failures != 0;
 }

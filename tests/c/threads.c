@@ -165,7 +165,7 @@ static void *read_once(void *conn)
 }
 
 /* Three of them come back at once, and the fourth with the data. */
-static void one_reader_at_a_time(void)
+static void second_reader_gets_an_error(void)
 {
 	struct pair p;
 	pthread_t threads[4];
@@ -242,7 +242,7 @@ int main(int argc, char **argv)
 		volume = (size_t)atol(argv[1]) << 20;
 	begin_all();
 	data_flows_while_others_look();
-	one_reader_at_a_time();
+	second_reader_gets_an_error();
 	many_share_a_context();
 	end_all();
 	return failures != 0;

@@ -52,7 +52,7 @@ static void one_thread_plays_both_sides(void)
 	end(&p);
 }
 
-static void bytes_for_the_peer_are_lent_without_a_copy(void)
+static void output_is_borrowed_without_a_copy(void)
 {
 	static char data[100000], back[sizeof data];
 	const void *lent, *before = NULL;
@@ -86,7 +86,7 @@ static void bytes_for_the_peer_are_lent_without_a_copy(void)
 	end(&p);
 }
 
-static void damage_on_the_way_is_noticed(void)
+static void damaged_records_are_detected(void)
 {
 	struct pair p;
 	char buf[200];
@@ -111,7 +111,7 @@ static void damage_on_the_way_is_noticed(void)
 
 /* ---- callbacks ---- */
 
-static void short_counts_and_refusals_do_no_harm(void)
+static void short_counts_and_eagain_do_no_harm(void)
 {
 	static char data[300000], back[sizeof data];
 	struct odd client = { .most = 7, .interrupts = 1, .refusals = 1 };
@@ -174,7 +174,7 @@ static ptrdiff_t taking_write(void *userdata, const void *data, size_t len)
 	return len;
 }
 
-static void answers_that_cannot_be_are_errors(void)
+static void impossible_callback_results_are_errors(void)
 {
 	static const struct {
 		ptrdiff_t answer;
@@ -227,7 +227,7 @@ static ptrdiff_t calling_read(void *userdata, void *buf, size_t len)
 	return -1;
 }
 
-static void a_callback_cannot_enter_its_own_connection(void)
+static void callback_cannot_call_its_own_connection(void)
 {
 	struct pair p;
 
@@ -239,7 +239,7 @@ static void a_callback_cannot_enter_its_own_connection(void)
 
 /* ---- pipes ---- */
 
-static void pipes_have_time_limits_and_raise_no_signal(void)
+static void pipes_have_timeouts_and_raise_no_signal(void)
 {
 	struct pair p;
 	char buf[10];
@@ -296,12 +296,12 @@ int main(void)
 {
 	begin_all();
 	one_thread_plays_both_sides();
-	bytes_for_the_peer_are_lent_without_a_copy();
-	damage_on_the_way_is_noticed();
-	short_counts_and_refusals_do_no_harm();
-	answers_that_cannot_be_are_errors();
-	a_callback_cannot_enter_its_own_connection();
-	pipes_have_time_limits_and_raise_no_signal();
+	output_is_borrowed_without_a_copy();
+	damaged_records_are_detected();
+	short_counts_and_eagain_do_no_harm();
+	impossible_callback_results_are_errors();
+	callback_cannot_call_its_own_connection();
+	pipes_have_timeouts_and_raise_no_signal();
 	tls_inside_tls_over_memory();
 	end_all();
 	return failures != 0;

@@ -196,7 +196,7 @@ static void a_client_without_the_private_key_is_refused(int version)
 }
 
 /* Every connection that has no verified peer, and what it says. */
-static void what_is_no_verified_peer_says_so(void)
+static void unverified_peer_is_reported(void)
 {
 	struct pair p;
 	tlsmith_conn *c;
@@ -251,7 +251,7 @@ int main(void)
 		the_context_that_answers_says_who_has_to_be_verified(version);
 		a_client_without_the_private_key_is_refused(version);
 	}
-	what_is_no_verified_peer_says_so();
+	unverified_peer_is_reported();
 	CHECK(tlsmith_set_log(0, NULL, NULL) == 0);
 	tlsmith_identity_free(elsewhere);
 	tlsmith_identity_free(mallory);

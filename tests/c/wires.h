@@ -6,9 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "contexts.h"
 
-static tlsmith_identity *ca, *localhost;
 static tlsmith_ctx *client_ctx, *server_ctx;
 
 /* Both ends of a connection, whatever is between them. */
@@ -38,24 +37,6 @@ static inline void end(struct pair *p)
 			close(p->fd[i]);
 }
 
-/* Moves all that waits from one to the other: how many bytes. */
-static inline size_t carry(tlsmith_conn *from, tlsmith_conn *to)
-{
-	char buf[70000];
-	size_t total = 0;
-	ptrdiff_t n;
-
-	while ((n = tlsmith_drain(from, buf, sizeof buf)) > 0) {
-		int fed = tlsmith_feed(to, buf, n);
-
-		/* A connection that failed takes nothing more, and says why. */
-		CHECK(fed == 0 || fed == tlsmith_handshake(to));
-		total += n;
-	}
-	CHECK(n == 0);
-	return total;
-}
-
 /* Shakes hands in one thread, over memory. */
 static inline void shake(struct pair *p)
 {
@@ -81,23 +62,16 @@ static inline void start_over_memory(struct pair *p)
 
 static inline void begin_all(void)
 {
-	const char *pem;
-
-	ca = tlsmith_gen_ca(NULL);
-	localhost = tlsmith_issue_cert(ca, "localhost", NULL);
-	pem = tlsmith_identity_cert_pem(ca);
-	client_ctx = tlsmith_ctx_new();
-	tlsmith_ctx_add_roots_mem(client_ctx, pem, strlen(pem));
-	server_ctx = tlsmith_ctx_new();
-	tlsmith_ctx_use(server_ctx, localhost);
+	begin_identities();
+	client_ctx = new_client_ctx();
+	server_ctx = new_server_ctx();
 }
 
 static inline void end_all(void)
 {
 	tlsmith_ctx_free(client_ctx);
 	tlsmith_ctx_free(server_ctx);
-	tlsmith_identity_free(ca);
-	tlsmith_identity_free(localhost);
+	end_identities();
 }
 
 /* A socket that is read and written through callbacks, in whatever way. */

@@ -80,14 +80,7 @@ pub fn s_client(folder: &Path, port: u16, arguments: &[&str]) -> Command {
 #[test]
 fn client_exchanges_data_with_s_server() {
     for (version, flag) in VERSIONS {
-        for kind in [
-            KeyType::EcdsaP256,
-            KeyType::EcdsaP384,
-            KeyType::EcdsaP521,
-            KeyType::Ed25519,
-            KeyType::Ed448,
-            KeyType::Rsa2048,
-        ] {
+        for kind in FAST_KEY_TYPES {
             if kind == KeyType::EcdsaP521 && version == Version::Tls12 {
                 // OpenSSL wants the curve of the certificate among the groups
                 // that the client offers (RFC 8422, section 5.1), and nobody
@@ -152,11 +145,7 @@ fn s_client_exchanges_data_with_server() {
 
 #[test]
 fn s_client_rejects_our_server_and_tlsmith_names_its_alert() {
-    let other = tlsmith::gen_ca(&CertOptions {
-        common_name: Some("Other CA".to_owned()),
-        ..CertOptions::default()
-    })
-    .unwrap();
+    let other = ca_named("Other CA");
     let stranger = tlsmith::issue_cert(&other, &names(&["localhost"]), &CertOptions::default());
     let stranger = stranger.unwrap();
     let files = Files::of(localhost());
@@ -279,11 +268,7 @@ fn client_certificates_are_verified_both_ways() {
 
 #[test]
 fn server_accepts_s_client_of_an_unknown_ca_as_unverified() {
-    let other = tlsmith::gen_ca(&CertOptions {
-        common_name: Some("Elsewhere CA".to_owned()),
-        ..CertOptions::default()
-    })
-    .unwrap();
+    let other = ca_named("Elsewhere CA");
     let mallory = names(&["mallory@example.org"]);
     let mallory = tlsmith::issue_cert(&other, &mallory, &CertOptions::default()).unwrap();
     let files = Files::of(localhost());

@@ -29,6 +29,15 @@ pub fn ca() -> &'static Identity {
     CA.get_or_init(|| gen_ca(&CertOptions::default()).unwrap())
 }
 
+/// Another authority, with this common name.
+pub fn ca_named(name: &str) -> Identity {
+    let options = CertOptions {
+        common_name: Some(name.to_owned()),
+        ..CertOptions::default()
+    };
+    gen_ca(&options).unwrap()
+}
+
 /// The time of the system, in seconds since 1970.
 pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -172,6 +181,16 @@ pub fn only(context: Context, version: Version) -> Context {
 }
 
 pub const BOTH_VERSIONS: [Version; 2] = [Version::Tls12, Version::Tls13];
+
+/// A key type of every algorithm that OpenSSL 3.0 supports, too, and whose keys are made fast.
+pub const FAST_KEY_TYPES: [KeyType; 6] = [
+    KeyType::EcdsaP256,
+    KeyType::EcdsaP384,
+    KeyType::EcdsaP521,
+    KeyType::Ed25519,
+    KeyType::Ed448,
+    KeyType::Rsa2048,
+];
 
 pub fn with_key(key_type: KeyType) -> CertOptions {
     CertOptions {

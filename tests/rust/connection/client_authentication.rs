@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixStream;
 
 use tlsmith::{
-    CertOptions, ClientAuth, Connection, Context, Status, Version, gen_ca, issue_cert, self_signed,
+    CertOptions, ClientAuth, Connection, Context, Status, Version, issue_cert, self_signed,
 };
 
 use support::*;
@@ -85,11 +85,7 @@ fn requesting_client_certificates_needs_roots() {
 
 #[test]
 fn client_presents_matching_identity_only_to_servers_naming_its_ca() {
-    let options = CertOptions {
-        common_name: Some("other CA".to_owned()),
-        ..CertOptions::default()
-    };
-    let other = gen_ca(&options).unwrap();
+    let other = ca_named("other CA");
     // The chain counts, not only its leaf.
     let middle = issue_cert(
         &other,

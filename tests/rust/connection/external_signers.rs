@@ -72,14 +72,7 @@ impl ExternalSigner for OpenSsl {
 
 #[test]
 fn external_key_authenticates_both_sides() {
-    for kind in [
-        KeyType::EcdsaP256,
-        KeyType::EcdsaP384,
-        KeyType::EcdsaP521,
-        KeyType::Ed25519,
-        KeyType::Ed448,
-        KeyType::Rsa2048,
-    ] {
+    for kind in FAST_KEY_TYPES {
         let options = tlsmith::CertOptions {
             key_type: Some(kind),
             ..for_both_sides()

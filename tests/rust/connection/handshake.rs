@@ -67,11 +67,7 @@ fn every_key_type_authenticates_both_sides() {
 
 #[test]
 fn client_rejects_unknown_ca_and_names_it() {
-    let other = gen_ca(&CertOptions {
-        common_name: Some("Other CA".to_owned()),
-        ..CertOptions::default()
-    })
-    .unwrap();
+    let other = ca_named("Other CA");
     let site = tlsmith::issue_cert(&other, &names(&["localhost"]), &CertOptions::default());
     let (client, server) = pair(
         &client_context(),

@@ -87,13 +87,7 @@ fn revocation_rules_decide_which_certificates_need_a_crl() {
 
 #[test]
 fn revocation_error_has_the_time_from_the_crl_of_the_issuer() {
-    let named = || {
-        let options = CertOptions {
-            common_name: Some("Twin".to_owned()),
-            ..CertOptions::default()
-        };
-        gen_ca(&options).unwrap()
-    };
+    let named = || ca_named("Twin");
     let (issuer, twin) = (named(), named());
     let site = issue_cert(&issuer, &names(&["localhost"]), &CertOptions::default()).unwrap();
     let crl = |ca: &Identity, days: i64, reason| {
@@ -141,13 +135,7 @@ fn client_rejects_revoked_intermediate_even_as_trust_anchor() {
 
 #[test]
 fn crl_of_any_key_of_the_issuer_name_revokes_trusted_certificate() {
-    let named = || {
-        let options = CertOptions {
-            common_name: Some("Changed its key".to_owned()),
-            ..CertOptions::default()
-        };
-        gen_ca(&options).unwrap()
-    };
+    let named = || ca_named("Changed its key");
     let (before, after) = (named(), named());
     let site = issue_cert(&before, &names(&["localhost"]), &CertOptions::default()).unwrap();
     // What a peer sends does not decide: with its issuer, without, with the one of the new key.
