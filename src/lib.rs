@@ -32,7 +32,7 @@ pub use base::{
 
 pub use connection::{
     Agreed, Carrier, ChannelBinding, Connection, Deadline, EarlyData, Ech, Events, Interrupt,
-    MOST_EXPORTED, MemoryTransport, PipeTransport, SocketTransport, Timeout, Transport, WaitMode,
+    MAX_EXPORTED, MemoryTransport, PipeTransport, SocketTransport, Timeout, Transport, WaitMode,
     alert_name, tcp,
 };
 pub use context::{

@@ -11,7 +11,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use tlsmith::{
-    ChannelBinding, Connection, EarlyData, Ech, Error, MOST_EXPORTED, Origin, Result, Timeout,
+    ChannelBinding, Connection, EarlyData, Ech, Error, MAX_EXPORTED, Origin, Result, Timeout,
 };
 
 use crate::buffer::Buffer;
@@ -486,8 +486,8 @@ impl Peer {
         let context = context.map(Buffer::readable).transpose()?;
         let context = context.as_ref().map(Buffer::bytes);
         let length = values::count("length", length)?;
-        if length > MOST_EXPORTED {
-            let sentence = format!("{length} bytes cannot be exported: 1 to {MOST_EXPORTED} can");
+        if length > MAX_EXPORTED {
+            let sentence = format!("{length} bytes cannot be exported: 1 to {MAX_EXPORTED} can");
             return Err(to_python(py, &Error::argument(sentence), None));
         }
         PyBytes::new_with(py, length, |out| {
