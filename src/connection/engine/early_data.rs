@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plaintext_within_a_limit_is_the_most_whose_ciphertext_fits() {
+    fn plaintext_within_returns_the_most_whose_ciphertext_fits() {
         for fragment in [1, 2, 15, 16, 17, 18, 100] {
             let ciphertext = |plaintext: usize| plaintext + plaintext.div_ceil(fragment) * OVERHEAD;
             for limit in 0..500 {
