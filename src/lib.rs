@@ -1,19 +1,19 @@
-//! TLS connections and certificates, safe by default.
+//! TLS connections and certificates, secure by default.
 //!
-//! * [`Context`]: what connections share: trust, identities, the rules.
-//! * [`Connection`]: one connection over a [`Transport`], such as a
-//!   [`SocketTransport`] over what [`tcp`] connects or accepts.
-//! * [`Identity`]: a certificate chain with its [`PrivateKey`];
-//!   [`Certificate`]: one of them, with every field.
-//! * [`gen_ca`], [`issue_cert`], [`self_signed`]: making them.
-//! * [`Csr`], [`gen_csr`], [`sign_csr`]: having them made by somebody else.
-//! * [`Crl`], [`gen_crl`]: taking them back.
-//! * [`Error`]: a [`Status`] for programs, a sentence for people.
+//! * [`Context`]: the settings that connections share: trust, identities, versions.
+//! * [`Connection`]: one connection over a [`Transport`], such as a [`SocketTransport`] with a
+//!   socket of [`tcp`].
+//! * [`Identity`]: a certificate chain with its [`PrivateKey`]; [`Certificate`]: one certificate
+//!   with all its fields.
+//! * [`gen_ca`], [`issue_cert`], [`self_signed`]: create certificates.
+//! * [`Csr`], [`gen_csr`], [`sign_csr`]: create and sign certificate requests.
+//! * [`Crl`], [`gen_crl`]: revoke certificates.
+//! * [`Error`]: a [`Status`] for programs, and a sentence for people.
 //! * [`cipher_names`], [`group_names`], [`scheme_names`]: what can be negotiated.
 //! * [`random`], [`digest`]: random bytes and SHA-2.
-//! * [`text`]: how text from outside is shown to people.
+//! * [`text`]: shows untrusted text safely.
 //!
-//! The handshake is rustls', cryptography AWS-LC's, path building webpki's.
+//! rustls does the handshake, AWS-LC the cryptography, and webpki the path building.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -32,7 +32,7 @@ pub use base::{
 
 pub use connection::{
     Agreed, Carrier, ChannelBinding, Connection, Deadline, EarlyData, Ech, Events, Interrupt,
-    MOST_EXPORTED, MemoryTransport, PipeTransport, SocketTransport, Timeout, Transport, WaitMode,
+    MAX_EXPORTED, MemoryTransport, PipeTransport, SocketTransport, Timeout, Transport, WaitMode,
     alert_name, tcp,
 };
 pub use context::{
@@ -43,7 +43,7 @@ pub use context::{
 pub use pki::*;
 pub use trust::{KeyPurpose, RevocationRules, VerificationResult, VerifyCallback};
 
-/// Does what the bytes say to both sides of a connection: for tests/fuzz alone.
+/// Runs the record layer against a hostile peer that `commands` control.  Only for tests/fuzz.
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub fn play_hostile_records(commands: &[u8]) {

@@ -203,9 +203,19 @@ def _strongly_connected(graph):
     return found
 
 
+ABOUT_PARTS = {
+    "api": "Connection: handshake, read, write, close",
+    "io": "engine to transport; deadlines, budgets",
+    "negotiated": "what is known after the handshake",
+    "engine": "sans-I/O: rustls, then records",
+    "records": "our record layer",
+    "transport": "sockets, pipes, memory, TCP",
+    "reentrancy": "calls in callbacks and signal handlers",
+}
+
 ABOUT = {
     "bindings": "C (tlsmith.h) and Python (tlsmith._tlsmith)",
-    "connection": "engine, records, transports",
+    "connection": "each part imports only the parts below it",
     "context": "settings, sessions, ClientHello",
     "trust": "verification of certificate chains",
     "pki": "certificates, keys, requests, CRLs, files",
@@ -217,31 +227,45 @@ def draw():
     """The layers of src/ and the imports between them, as SVG."""
     pairs = {(layer_of(one), layer_of(other)) for one, other in Crate("src").imports()}
     pairs.add(("bindings", "connection"))
-    width, height, gap = 380, 64, 40
-    layers = list(ABOUT)
-    top = {layer: 20 + index * (height + gap) for index, layer in enumerate(layers)}
+    width, gap = 400, 40
+    layers, top, bottom, end = list(ABOUT), {}, {}, 20
+    for layer in layers:
+        top[layer] = end
+        bottom[layer] = end + 64 + 26 * len(PARTS.get(layer, []))
+        end = bottom[layer] + gap
     lines = []
     for one, other in sorted(pairs):
         distance = layers.index(other) - layers.index(one)
         if distance == 1:
-            lines.append(f'<path d="M370 {top[one] + height} V{top[other] - 6}"/>')
+            lines.append(f'<path d="M380 {bottom[one]} V{top[other] - 6}"/>')
         elif distance > 1:
             left = 180 - 30 * (distance - 1) - 6 * layers.index(one)
-            start, end = top[one] + height - 18, top[other] + 18
+            start, end = bottom[one] - 18, top[other] + 18
             lines.append(f'<path d="M180 {start} H{left} V{end} H174"/>')
     boxes = [
-        f'<rect x="180" y="{top[layer]}" width="{width}" height="{height}" rx="6"/>'
+        f'<rect x="180" y="{top[layer]}" width="{width}" height="{bottom[layer] - top[layer]}"'
+        ' rx="6"/>'
         f'<text x="200" y="{top[layer] + 27}" class="name">{layer}</text>'
         f'<text x="200" y="{top[layer] + 49}">{ABOUT[layer]}</text>'
         for layer in layers
     ]
-    total = top["base"] + height + 20
+    for layer, parts in PARTS.items():
+        for index, part in enumerate(reversed(parts)):
+            y = top[layer] + 60 + 26 * index
+            boxes.append(
+                f'<rect x="196" y="{y}" width="{width - 32}" height="22" rx="3" class="part"/>'
+                f'<text x="204" y="{y + 16}" class="part">{part}</text>'
+                f'<text x="290" y="{y + 16}" class="about">{ABOUT_PARTS[part]}</text>'
+            )
+    total = bottom["base"] + 20
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 580 {total}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 {total}" role="img" '
         'aria-label="The layers of tlsmith and the imports between them">\n'
         "<style>rect{fill:#eef3f8;stroke:#47627d}text{font:14px sans-serif;fill:#1c2733}"
         ".name{font-weight:bold;font-size:17px}path{fill:none;stroke:#47627d;marker-end:url(#a)}"
+        "rect.part{fill:#fff}text.part{font-weight:bold;font-size:13px}text.about{font-size:12px}"
         "@media(prefers-color-scheme:dark){rect{fill:#1c2733;stroke:#8fb0cf}"
+        "rect.part{fill:#263442}"
         "text{fill:#e8eef4}path{stroke:#8fb0cf}}</style>\n"
         '<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" style="fill:#47627d;stroke:none"/>'

@@ -23,7 +23,7 @@ mod transport;
 pub use api::{ChannelBinding, Connection, Events};
 pub use engine::failure::alert_name;
 pub use engine::{Agreed, EarlyData};
-pub use negotiated::{Ech, MOST_EXPORTED};
+pub use negotiated::{Ech, MAX_EXPORTED};
 #[cfg(fuzzing)]
 pub(crate) use records::play;
 pub use transport::{

@@ -34,6 +34,9 @@ def test_imports_that_go_up_and_cycles_are_found(layers, tmp_path, monkeypatch):
         "src/base/error.rs": "use crate::{Key, fmt};\n// use crate::pki::Name;\n",
         "src/pki/mod.rs": "pub use key::Key;\nmod key;\n",
         "src/pki/key.rs": "use crate::base::{self, error::Error};\n",
+        "src/connection/mod.rs": "mod engine;\nmod records;\npub use engine::Engine;\n",
+        "src/connection/engine/mod.rs": "use super::records::Records;\n",
+        "src/connection/records/mod.rs": "use crate::connection::engine::Engine;\n",
         "other/one.rs": "use crate::two::{Two, Three as Other};\n",
         "other/two.rs": "fn f() { crate::one::g() }\n",
         "other/three.rs": "use crate::one::One;\n",
@@ -43,7 +46,10 @@ def test_imports_that_go_up_and_cycles_are_found(layers, tmp_path, monkeypatch):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (tmp_path / "other" / "lib.rs").write_text("")
-    assert layers.going_up() == ["base::error imports pki"]
+    assert layers.going_up() == [
+        "base::error imports pki",
+        "connection::records imports connection::engine",
+    ]
     assert layers.cycles("other") == [["one", "two"]]
 
 

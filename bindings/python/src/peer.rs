@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
-use tlsmith::{ChannelBinding, Connection, EarlyData, Ech, Error, MOST_EXPORTED, Result};
+use tlsmith::{ChannelBinding, Connection, EarlyData, Ech, Error, MAX_EXPORTED, Result};
 
 use crate::buffer::Buffer;
 use crate::callbacks;
@@ -293,8 +293,8 @@ impl Peer {
         let context = context.map(Buffer::readable).transpose()?;
         let context = context.as_ref().map(Buffer::bytes);
         let length = values::count("length", length)?;
-        if length > MOST_EXPORTED {
-            let sentence = format!("{length} bytes cannot be exported: use 1 to {MOST_EXPORTED}");
+        if length > MAX_EXPORTED {
+            let sentence = format!("{length} bytes cannot be exported: use 1 to {MAX_EXPORTED}");
             return Err(to_python(py, &Error::argument(sentence), None));
         }
         PyBytes::new_with(py, length, |out| {

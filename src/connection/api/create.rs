@@ -45,7 +45,7 @@ impl Connection {
         let start = context.start_client(options, name)?;
         let mut connection = Self::new(context, options, Engine::client(start)?, transport);
         connection.setup.server_name = server_name.map(Box::from);
-        connection.setup.ech = context.ech();
+        connection.ech = context.ech();
         Ok(connection)
     }
 
@@ -96,11 +96,11 @@ impl Connection {
             handshake: Handshake::default(),
             reading: Direction::default(),
             writing: Direction::default(),
+            ech: None,
             setup: Setup {
                 context: context.clone(),
                 options: options.clone(),
                 server_name: None,
-                ech: None,
                 session_callback: context.session_callback(),
             },
         }

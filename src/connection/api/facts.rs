@@ -139,7 +139,7 @@ impl Connection {
     /// Returns what became of an Encrypted ClientHello; [`Ech::None`] before the server has
     /// answered it.
     pub fn ech(&self) -> Ech {
-        match self.setup.ech {
+        match self.ech {
             Some(false) => Ech::Grease,
             Some(true) if self.handshake.negotiated.get().is_some() => Ech::Accepted,
             Some(true) if self.io.failure().is_some_and(Error::is_ech_rejection) => Ech::Rejected,

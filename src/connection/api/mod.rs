@@ -65,6 +65,8 @@ pub struct Connection {
     reading: Direction,
     /// Held by the call that writes.
     writing: Direction,
+    /// On a client, whether it encrypts its ClientHello (`true`) or sends GREASE (`false`).
+    ech: Option<bool>,
     setup: Setup,
 }
 
@@ -74,8 +76,6 @@ struct Setup {
     options: ConnectionOptions,
     /// On a client, the name of the server.
     server_name: Option<Box<str>>,
-    /// On a client, whether it encrypts its ClientHello (`true`) or sends GREASE (`false`).
-    ech: Option<bool>,
     session_callback: Option<SessionCallback>,
 }
 

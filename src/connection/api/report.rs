@@ -42,10 +42,7 @@ fn write_report(out: &mut String, connection: &Connection) -> fmt::Result {
         "Peer signed with:",
         signed.unwrap_or("nothing in this handshake"),
     )?;
-    field(
-        "Server name:",
-        connection.server_name().unwrap_or("not said"),
-    )?;
+    field("Server name:", connection.server_name().unwrap_or("none"))?;
     if agreed.hello_retried {
         field("Hello:", "sent twice (HelloRetryRequest)")?;
     }
@@ -125,7 +122,7 @@ fn write_chains(out: &mut String, connection: &Connection) -> fmt::Result {
     });
     let verdict = match (verified.is_empty(), connection.peer_chain().is_empty()) {
         (false, _) => "the chain leads to a trusted root",
-        (true, true) => "the peer showed no certificate",
+        (true, true) => "the peer presented no certificate",
         (true, false) => reason
             .as_deref()
             .unwrap_or("nothing was verified in this handshake"),

@@ -29,18 +29,20 @@ pub(super) struct EarlyDataState {
     /// What a server opened and its caller did not read yet.  Few connections have any.
     pub(super) received: Option<Box<Buffer>>,
     /// How many bytes of ciphertext a client may still send.
-    send_left: usize,
+    send_left: u32,
 }
 
 impl EarlyDataState {
     /// Allows a client to send this much.
     pub(super) fn allow_sending(&mut self, most: u32) {
-        self.send_left = usize::try_from(most).unwrap_or(usize::MAX);
+        self.send_left = most;
     }
 
     /// Counts plaintext that a client sealed, in records with `fragment` bytes each.
     fn count_sent(&mut self, count: usize, fragment: usize) {
-        self.send_left -= count + count.div_ceil(fragment) * OVERHEAD;
+        let ciphertext = count + count.div_ceil(fragment) * OVERHEAD;
+        let ciphertext = u32::try_from(ciphertext).unwrap_or(u32::MAX);
+        self.send_left = self.send_left.saturating_sub(ciphertext);
         if count > 0 {
             self.outcome = EarlyData::Sent;
         }
@@ -77,7 +79,8 @@ impl Engine {
     /// ciphertext that they skip, and refuse more than the limit.  So the ciphertext also stays
     /// within the limit here.
     pub(crate) fn encrypt_early(&mut self, data: &[u8]) -> Result<usize> {
-        let most = plaintext_within(self.early_data.send_left, self.fragment);
+        let limit = usize::try_from(self.early_data.send_left).unwrap_or(usize::MAX);
+        let most = plaintext_within(limit, self.fragment);
         let goal = Goal::EncryptEarly {
             data: &data[..data.len().min(most)],
             fragment: self.fragment,
@@ -128,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plaintext_within_a_limit_is_the_most_whose_ciphertext_fits() {
+    fn plaintext_within_returns_the_most_whose_ciphertext_fits() {
         for fragment in [1, 2, 15, 16, 17, 18, 100] {
             let ciphertext = |plaintext: usize| plaintext + plaintext.div_ceil(fragment) * OVERHEAD;
             for limit in 0..500 {

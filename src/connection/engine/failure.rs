@@ -10,7 +10,11 @@ use crate::{Error, Status};
 /// The alerts that end a connection, by number (RFC 8446, section 6, and the IANA registry), with
 /// what they mean to the side that receives them.
 const ALERTS: &[(u8, &str, &str)] = &[
-    (10, "unexpected_message", "it got a message out of order"),
+    (
+        10,
+        "unexpected_message",
+        "it received a message out of order",
+    ),
     (20, "bad_record_mac", "a record did not decrypt"),
     (22, "record_overflow", "a record was too long"),
     (
@@ -45,32 +49,36 @@ const ALERTS: &[(u8, &str, &str)] = &[
         "unknown_ca",
         "it does not trust the CA that issued our certificate",
     ),
-    (49, "access_denied", "it does not let us in"),
+    (49, "access_denied", "it denies us access"),
     (50, "decode_error", "a message did not parse"),
     (51, "decrypt_error", "a signature or a key did not verify"),
     (
         70,
         "protocol_version",
-        "it speaks none of the versions that we allow",
+        "it supports none of the versions that we allow",
     ),
     (
         71,
         "insufficient_security",
-        "it demands stronger cryptography than we allow",
+        "it requires stronger cryptography than we allow",
     ),
-    (80, "internal_error", "something went wrong inside it"),
-    (86, "inappropriate_fallback", "it speaks a higher version"),
+    (80, "internal_error", "it has an internal error"),
+    (86, "inappropriate_fallback", "it supports a higher version"),
     (90, "user_canceled", "its user stopped the handshake"),
-    (109, "missing_extension", "a message lacked an extension"),
+    (
+        109,
+        "missing_extension",
+        "an extension is missing in a message",
+    ),
     (
         110,
         "unsupported_extension",
-        "an extension was not asked for",
+        "it did not request an extension that we sent",
     ),
     (
         112,
         "unrecognized_name",
-        "it knows no server of the name that we asked for",
+        "it has no server with the name that we requested",
     ),
     (
         113,
@@ -85,12 +93,12 @@ const ALERTS: &[(u8, &str, &str)] = &[
     (
         116,
         "certificate_required",
-        "it demands a client certificate, and we showed none: use an identity",
+        "it requires a client certificate, and we presented none: use an identity",
     ),
     (
         120,
         "no_application_protocol",
-        "it speaks none of the ALPN protocols that we offer",
+        "it supports none of the ALPN protocols that we offer",
     ),
 ];
 
@@ -107,7 +115,7 @@ pub(crate) fn closed_in_handshake() -> Error {
     Error::new(
         Status::Truncated,
         "the peer closed the connection before the handshake was complete: \
-         it may not speak TLS on this port, or refuse clients like this one",
+         it may not speak TLS on this port, or it refuses clients like this one",
     )
 }
 
@@ -163,7 +171,7 @@ pub(crate) fn of_rustls(error: rustls::Error, refusal: Option<Error>, input: &[u
         rustls::Error::InvalidCertificate(CertificateError::BadSignature) => Error::new(
             Status::CertificateBadSignature,
             "the peer did not sign the handshake with the private key of its certificate: it has \
-             another key, or it is not the one that the certificate is about",
+             another key, or it is not the subject of the certificate",
         ),
         rustls::Error::InvalidCertificate(_) => {
             Error::new(Status::Certificate, tls_errors::describe(&error))
@@ -213,8 +221,8 @@ fn alert_received(number: u8) -> Error {
     Error::from_alert(Status::Alert, number, sentence)
 }
 
-/// The first bytes show best what it is that came instead of TLS.  They may be a secret,
-/// which is not shown.
+/// Input that is not TLS.  The first bytes usually identify the other protocol; `quoted` hides
+/// them if they may be a secret.
 fn not_tls(input: &[u8]) -> Error {
     let line: String = input
         .iter()

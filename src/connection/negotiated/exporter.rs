@@ -17,7 +17,7 @@ pub(crate) const CHANNEL_BINDING_LABEL: &str = "EXPORTER-Channel-Binding";
 
 /// The most bytes that [`Connection::export`](crate::Connection::export) returns at
 /// once, so that every length fits its field.
-pub const MOST: usize = 8_160;
+pub const MAX: usize = 8_160;
 
 /// A label has at most 255 bytes with its prefix "tls13 ".
 const LONGEST_LABEL: usize = 249;
@@ -54,8 +54,8 @@ pub(super) fn export(
 
 fn check(label: &str, context: Option<&[u8]>, out: &[u8]) -> Result<()> {
     let longest = usize::from(u16::MAX);
-    let sentence = if out.is_empty() || out.len() > MOST {
-        format!("{} bytes cannot be exported: 1 to {MOST} can", out.len())
+    let sentence = if out.is_empty() || out.len() > MAX {
+        format!("{} bytes cannot be exported: 1 to {MAX} can", out.len())
     } else if label.len() > LONGEST_LABEL {
         let length = label.len();
         format!("a label of {length} bytes cannot be used: {LONGEST_LABEL} is the most")

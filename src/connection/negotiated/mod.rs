@@ -14,7 +14,7 @@ use crate::context::Tls12Session;
 use crate::pki::Certificate;
 use crate::{Error, Result};
 pub(crate) use exporter::CHANNEL_BINDING_LABEL;
-pub use exporter::MOST as MOST_EXPORTED;
+pub use exporter::MAX as MAX_EXPORTED;
 
 /// The result of a handshake.
 pub(crate) struct Negotiated {

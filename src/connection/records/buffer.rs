@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_the_order_of_bytes_over_many_turns() {
+    fn buffer_keeps_the_order_of_bytes() {
         let mut buffer = Buffer::default();
         let (mut next_in, mut next_out) = (0_u8, 0_u8);
         for turn in 1..2_000_usize {
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_keeps_the_order_of_bytes_however_they_came() {
+    fn queue_keeps_the_order_of_bytes() {
         let mut queue = Queue::default();
         let bytes: Vec<u8> = (0..300_000).map(|n| (n % 251) as u8).collect();
         queue.append(&bytes[..10]);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn has_no_memory_when_empty() {
+    fn empty_buffer_has_no_memory() {
         let mut buffer = Buffer::default();
         assert_eq!(buffer.memory.capacity(), 0);
         buffer.append(b"abc");
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn uses_no_more_memory_than_it_needs_until_all_of_that_is_filled() {
+    fn buffer_initializes_more_memory_only_when_full() {
         // A thread of its own, whose pool is empty.
         let thread = std::thread::spawn(|| {
             let mut buffer = Buffer::default();
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_bytes_that_wait_have_no_more_memory_than_they_need() {
+    fn shrunk_buffer_has_only_the_memory_that_it_needs() {
         let mut buffer = Buffer::default();
         buffer.append(b"half a record");
         buffer.consume(5);
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn grows_beyond_its_usual_size_when_it_must() {
+    fn buffer_grows_beyond_its_usual_size_if_needed() {
         let mut buffer = Buffer::default();
         buffer.append(&[7; CAPACITY]);
         buffer.append(&[8; CAPACITY]);

@@ -2,10 +2,9 @@
 
 use rustls::{AlertDescription, ContentType, Error, HandshakeType, InvalidMessage, PeerMisbehaved};
 
-use super::Buffer;
 use super::{
-    FATAL, MESSAGE_HEADER, NOT_REQUESTED, Protection, REQUESTED, RecordEvent, Records, Schedule,
-    WARNING, count_down, inappropriate,
+    Buffer, FATAL, KeyUpdateReply, MESSAGE_HEADER, NOT_REQUESTED, Protection, REQUESTED,
+    RecordEvent, Records, Schedule, WARNING, count_down, inappropriate,
 };
 use crate::base::limits::{Charge, LONGEST_MESSAGE};
 
@@ -31,7 +30,7 @@ impl Records {
         }
     }
 
-    /// RFC 8446, section 6, and for TLS 1.2, RFC 5246, section 7.2.
+    /// Handles an alert (RFC 8446, section 6; in TLS 1.2, RFC 5246, section 7.2).
     fn handle_alert(
         &mut self,
         content: &[u8],
@@ -41,7 +40,7 @@ impl Records {
             return Err(InvalidMessage::MessageTooShort.into());
         };
         let description = AlertDescription::from(description);
-        let complaint = match (level, description) {
+        let alert = match (level, description) {
             (WARNING | FATAL, AlertDescription::CloseNotify) => return Ok(RecordEvent::Closed),
             (WARNING, AlertDescription::UserCanceled) => None,
             (WARNING, _) if self.is_tls13() => Some(AlertDescription::DecodeError),
@@ -49,8 +48,8 @@ impl Records {
             (FATAL, _) => return Err(Error::AlertReceived(description)),
             _ => Some(AlertDescription::IllegalParameter),
         };
-        if let Some(complaint) = complaint {
-            self.send_closing_alert(FATAL, complaint, outgoing)?;
+        if let Some(alert) = alert {
+            self.send_closing_alert(FATAL, alert, outgoing)?;
             return Err(Error::AlertReceived(description));
         }
         let too_many = PeerMisbehaved::TooManyWarningAlertsReceived;
@@ -128,16 +127,17 @@ impl Records {
         }
     }
 
-    /// RFC 8446, section 4.6.3.  Nothing may follow in the same record, which the new keys
-    /// would have to protect (section 5.1).
+    /// Handles a KeyUpdate (RFC 8446, section 4.6.3).  Nothing may follow it in the same record,
+    /// since the new keys have to protect what follows (section 5.1).
     fn handle_key_update(&mut self, body: &[u8], is_last: bool) -> Result<(), Error> {
         if !is_last {
             return Err(PeerMisbehaved::KeyEpochWithPendingFragment.into());
         }
         match body {
             [NOT_REQUESTED] => {}
-            // Requests without application data of ours between them get one answer.
-            [REQUESTED] => self.owes_key_update |= !self.has_answered,
+            // Requests without application data of ours between them get one reply.
+            [REQUESTED] if self.reply == KeyUpdateReply::Sent => {}
+            [REQUESTED] => self.reply = KeyUpdateReply::Owed,
             [_] => return Err(InvalidMessage::InvalidKeyUpdate.into()),
             _ => return Err(InvalidMessage::TrailingData("KeyUpdate").into()),
         }
@@ -146,7 +146,7 @@ impl Records {
         Ok(())
     }
 
-    /// RFC 5246, section 7.2.2, and RFC 5746, section 4.5.
+    /// Refuses a renegotiation (RFC 5246, section 7.2.2; RFC 5746, section 4.5).
     fn refuse_renegotiation(
         &mut self,
         kind: HandshakeType,

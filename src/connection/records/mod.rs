@@ -61,15 +61,23 @@ pub(crate) struct Records {
     fragment: usize,
     /// The start of a handshake message that is not complete.
     message: Vec<u8>,
-    /// Whether the peer requested a KeyUpdate that was not sent yet.
-    owes_key_update: bool,
-    /// Whether one was sent, and no application data since.
-    has_answered: bool,
+    reply: KeyUpdateReply,
     /// Whether we sent close_notify or a fatal alert, which nothing may follow.
     is_closed: bool,
     allowance: Allowance,
     warnings: u8,
     renegotiations: u8,
+}
+
+/// Our KeyUpdate in reply to a request of the peer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeyUpdateReply {
+    /// The peer requested none.
+    None,
+    /// The peer requested one that was not sent yet.
+    Owed,
+    /// One was sent, and no application data since, so that more requests get no reply.
+    Sent,
 }
 
 /// What rustls keeps of the connection: the key schedule and, on a client, what it needs to store
@@ -111,8 +119,7 @@ impl Records {
             schedule,
             fragment,
             message: Vec::new(),
-            owes_key_update: false,
-            has_answered: false,
+            reply: KeyUpdateReply::None,
             is_closed: false,
             allowance,
             warnings: WARNINGS,
@@ -129,7 +136,7 @@ impl Records {
             if self.sealing.is_at_aead_limit() {
                 self.renew_or_close(outgoing)?;
             }
-            self.has_answered = false;
+            self.reply = KeyUpdateReply::None;
             self.put(ContentType::ApplicationData, fragment, outgoing)?;
         }
         Ok(())
@@ -150,15 +157,15 @@ impl Records {
 
     /// Whether the peer requested a KeyUpdate that was not sent yet, and still can be.
     pub(crate) fn owes_key_update(&self) -> bool {
-        self.owes_key_update && !self.is_closed
+        self.reply == KeyUpdateReply::Owed && !self.is_closed
     }
 
     /// Seals the KeyUpdate that the peer requested, which precedes everything else.
     pub(crate) fn answer_key_update(&mut self, outgoing: &mut Buffer) -> Result<(), Error> {
-        if !std::mem::take(&mut self.owes_key_update) {
+        if self.reply != KeyUpdateReply::Owed {
             return Ok(());
         }
-        self.has_answered = true;
+        self.reply = KeyUpdateReply::Sent;
         self.update_keys(NOT_REQUESTED, outgoing)
     }
 

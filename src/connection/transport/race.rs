@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_families_take_turns_and_the_first_begins() {
+    fn interleave_alternates_families_beginning_with_the_first() {
         let addresses = |list: &[&str]| -> Vec<SocketAddr> {
             list.iter().map(|text| text.parse().unwrap()).collect()
         };
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_does_not_answer_does_not_hold_up_the_next() {
+    fn connect_does_not_wait_for_an_address_that_does_not_answer() {
         // Nothing answers where the queue of a listener is full.
         let full = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         rustix::net::listen(&full, 0).unwrap();

@@ -294,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_resolver_that_does_not_answer_is_given_up_at_the_deadline() {
+    fn resolving_ends_at_the_deadline() {
         let limit = Duration::from_millis(20);
         let (finish, finished) = mpsc::channel::<()>();
         let silent = move || finished.recv().map_err(|_| Status::Internal.into());
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_resolver_says_in_time_counts() {
+    fn resolving_returns_an_answer_before_the_deadline() {
         let deadline = Deadline::after(Duration::from_secs(60)).unwrap();
         assert_eq!(in_time("a.example", deadline, || Ok(7)).unwrap(), 7);
         let unknown = || Err::<(), _>(Status::Resolve.into());

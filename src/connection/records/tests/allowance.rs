@@ -1,4 +1,4 @@
-//! Tests of what a peer may send without application data, and of what is stored of it.  The
+//! Tests of what a peer may send without application data, and of how much of it is stored.  The
 //! rules are the same with rustls' record layer and with ours.
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ fn connected(terms: &Terms, is_client: bool) -> (Endpoint, Peer) {
 }
 
 #[test]
-fn kinds_of_records_without_data_share_one_allowance() {
+fn records_without_data_share_one_allowance() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let update = |peer: &mut Peer| {
         let record = peer.seal(22, &[24, 0, 0, 1, 0]);
@@ -69,7 +69,7 @@ fn kinds_of_records_without_data_share_one_allowance() {
 
 #[test]
 #[cfg(not(feature = "rustls-records"))]
-fn warnings_refill_no_empty_records() {
+fn warning_alerts_do_not_refill_the_allowance_of_empty_records() {
     let terms = Terms::new(suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256);
     for is_client in [true, false] {
         let (mut target, mut peer) = connected(&terms, is_client);
@@ -89,7 +89,7 @@ fn warnings_refill_no_empty_records() {
 }
 
 #[test]
-fn requested_key_update_is_answered_without_a_write() {
+fn receiver_answers_key_update_request_without_a_write() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     for is_client in [true, false] {
         let (mut target, mut peer) = connected(&terms, is_client);
@@ -115,7 +115,7 @@ fn key_update(peer: &mut Peer) -> Vec<u8> {
 
 #[test]
 #[cfg(not(feature = "rustls-records"))]
-fn key_updates_that_were_requested_are_free() {
+fn requested_key_updates_are_not_charged() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     for is_client in [true, false] {
         let (mut target, mut peer) = connected(&terms, is_client);
@@ -137,7 +137,7 @@ fn key_updates_that_were_requested_are_free() {
 
 #[test]
 #[cfg(not(feature = "rustls-records"))]
-fn each_request_makes_one_key_update_free_at_most() {
+fn each_request_exempts_one_key_update_at_most() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     for is_client in [true, false] {
         let (mut target, mut peer) = connected(&terms, is_client);
@@ -159,7 +159,7 @@ fn each_request_makes_one_key_update_free_at_most() {
 }
 
 #[test]
-fn a_connection_lists_its_last_tickets_only() {
+fn connection_lists_only_its_last_tickets() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let mut config = Arc::unwrap_or_clone(terms.client(None));
     let context = Context::new();
@@ -186,7 +186,7 @@ fn a_connection_lists_its_last_tickets_only() {
 }
 
 #[test]
-fn what_follows_close_notify_shares_the_allowance() {
+fn records_after_our_close_notify_share_the_allowance() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let (mut target, mut peer) = connected(&terms, false);
     // Without application data rustls keeps the connection.

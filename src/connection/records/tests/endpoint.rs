@@ -1,4 +1,4 @@
-//! Our engine as the receiver that tests send records to.
+//! Our engine as the receiver of records in tests.
 
 use super::peer::{Peer, Receiver, Terms, name};
 use crate::connection::engine::{Engine, Read};

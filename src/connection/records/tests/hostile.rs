@@ -1,7 +1,7 @@
-//! A hostile peer that bytes control: for the fuzzer, and for some thousand random inputs.
+//! A hostile peer controlled by bytes, for the fuzzer and for some thousand random inputs.
 //!
-//! The first byte chooses the cipher suite and the side; each that follows is a command,
-//! and takes what it needs of the bytes behind it.
+//! The first byte selects the cipher suite and the side.  Each byte after it is a command, which
+//! takes its arguments from the bytes that follow.
 
 use std::sync::OnceLock;
 
@@ -213,7 +213,7 @@ impl Receiver for Target {
 
 #[cfg(test)]
 #[test]
-fn hostile_records_do_no_harm() {
+fn receiver_survives_hostile_records() {
     let mut rng = fastrand::Rng::with_seed(1);
     for _ in 0..2_000 {
         let mut commands = vec![0; rng.usize(..400)];

@@ -1,4 +1,4 @@
-//! Tests of the record layer that random traffic does not reach.
+//! Tests of key updates, AEAD limits and closing, which random traffic does not reach.
 
 use rustls::crypto::aws_lc_rs::cipher_suite as suites;
 use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
@@ -48,7 +48,7 @@ fn connected(terms: &Terms, is_client: bool) -> (Target, Peer) {
 }
 
 #[test]
-fn keys_of_tls_1_3_change_before_their_aead_limit() {
+fn tls_1_3_changes_keys_before_their_aead_limit() {
     let terms = Terms::new(limited(suites::TLS13_AES_128_GCM_SHA256));
     for is_client in [true, false] {
         let (mut target, mut peer) = connected(&terms, is_client);
@@ -70,7 +70,7 @@ fn keys_of_tls_1_3_change_before_their_aead_limit() {
 }
 
 #[test]
-fn keys_of_tls_1_2_close_the_connection_before_their_aead_limit() {
+fn tls_1_2_closes_the_connection_before_the_aead_limit() {
     let terms = Terms::new(limited(suites::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384));
     for is_client in [true, false] {
         let (mut target, mut peer) = connected(&terms, is_client);
@@ -94,7 +94,7 @@ fn keys_of_tls_1_2_close_the_connection_before_their_aead_limit() {
 }
 
 #[test]
-fn records_are_as_long_as_their_protection_makes_them() {
+fn sealed_records_have_the_expected_length() {
     let lengths = [
         (suites::TLS13_AES_128_GCM_SHA256, 1 + 16),
         (suites::TLS13_CHACHA20_POLY1305_SHA256, 1 + 16),
@@ -121,7 +121,7 @@ fn update_request(peer: &mut Peer) -> Vec<u8> {
 }
 
 #[test]
-fn requests_for_a_key_update_cost_no_memory_while_the_peer_reads_nothing() {
+fn key_update_requests_cost_no_memory_if_the_peer_reads_nothing() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let (mut target, mut peer) = connected(&terms, true);
     target.engine().encrypt(b"unread", 0).unwrap();
@@ -137,7 +137,7 @@ fn requests_for_a_key_update_cost_no_memory_while_the_peer_reads_nothing() {
 }
 
 #[test]
-fn no_key_update_follows_close_notify() {
+fn sender_sends_no_key_update_after_close_notify() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let (mut target, mut peer) = connected(&terms, true);
     target.engine().encrypt(b"all", 0).unwrap();
@@ -149,7 +149,7 @@ fn no_key_update_follows_close_notify() {
 }
 
 #[test]
-fn many_requests_for_a_key_update_get_one_answer() {
+fn many_key_update_requests_get_one_answer() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let (mut target, mut peer) = connected(&terms, true);
     target.receive(&peer.seal(23, b"data"));
@@ -163,7 +163,7 @@ fn many_requests_for_a_key_update_get_one_answer() {
 }
 
 #[test]
-fn a_requested_key_update_is_answered_without_a_write_and_once_until_the_next() {
+fn key_update_request_is_answered_once_until_the_next_write() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     for is_client in [true, false] {
         let (mut target, mut peer) = connected(&terms, is_client);
@@ -182,7 +182,7 @@ fn a_requested_key_update_is_answered_without_a_write_and_once_until_the_next() 
 }
 
 #[test]
-fn nothing_is_sent_after_close_notify() {
+fn sender_sends_nothing_after_close_notify() {
     for suite in [
         suites::TLS13_AES_128_GCM_SHA256,
         suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,

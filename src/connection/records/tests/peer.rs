@@ -1,5 +1,5 @@
-//! The peer in tests of the record layer: rustls does its handshake, and the test decides
-//! what it seals afterwards.
+//! The peer in tests of the record layer: rustls does its handshake, and the test decides what it
+//! seals afterwards.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Where our record layer and rustls' rightly differ, and why.
+//! The intended differences between our record layer and rustls', with the reason for each.
 
 use rustls::AlertDescription as Alert;
 

@@ -1,9 +1,9 @@
-//! Our record layer against rustls' own, which it replaces: both get the same random
-//! traffic, each from a peer of its own, and have to come to the same plaintext, the same
-//! alerts and the same end.  [`DIFFERENCES`] is where they rightly do not.
+//! A differential test of our record layer against rustls' own, which it replaces.  Both receive
+//! the same random traffic, each from its own peer, and must return the same plaintext, alerts and
+//! end.  [`DIFFERENCES`] lists the intended exceptions.
 //!
-//! `TLSMITH_DIFFERENTIAL_ROUNDS` says how many scripts each kind of connection gets, and
-//! `TLSMITH_DIFFERENTIAL_SEED` which one alone is played.
+//! `TLSMITH_DIFFERENTIAL_ROUNDS` sets how many scripts run for each kind of connection, and
+//! `TLSMITH_DIFFERENTIAL_SEED` runs a single script.
 
 mod differences;
 mod receivers;
@@ -107,21 +107,21 @@ fn agree(ours: &Outcome, theirs: &Outcome) -> Result<(), String> {
 }
 
 #[test]
-fn a_client_of_tls_1_3_does_what_rustls_does() {
+fn tls_1_3_client_behaves_like_rustls() {
     compare(&TLS13_SUITES, true);
 }
 
 #[test]
-fn a_server_of_tls_1_3_does_what_rustls_does() {
+fn tls_1_3_server_behaves_like_rustls() {
     compare(&TLS13_SUITES, false);
 }
 
 #[test]
-fn a_client_of_tls_1_2_does_what_rustls_does() {
+fn tls_1_2_client_behaves_like_rustls() {
     compare(&TLS12_SUITES, true);
 }
 
 #[test]
-fn a_server_of_tls_1_2_does_what_rustls_does() {
+fn tls_1_2_server_behaves_like_rustls() {
     compare(&TLS12_SUITES, false);
 }

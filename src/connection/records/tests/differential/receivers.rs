@@ -1,4 +1,4 @@
-//! The two that are compared: our engine, and rustls' buffered connection.
+//! The two sides of the comparison: our engine, and rustls' buffered connection.
 
 use std::io::{ErrorKind, Read, Write};
 

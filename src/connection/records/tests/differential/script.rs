@@ -1,4 +1,5 @@
-//! What a peer does, and a receiver in between: random, and the same for the same seed.
+//! Random scripts of what a peer does, and what the receiver does in between.  The same seed gives
+//! the same script.
 
 mod faults;
 mod outcome;

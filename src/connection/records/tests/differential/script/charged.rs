@@ -1,4 +1,4 @@
-//! What a peer spends without application data.
+//! Counts what a peer sends without application data.
 
 use crate::base::limits::{ALLOWANCE, OF_A_KIND};
 

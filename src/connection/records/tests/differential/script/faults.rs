@@ -1,4 +1,4 @@
-//! What no peer may do.
+//! Violations of the protocol.
 
 use rustls::{AlertDescription, HandshakeType};
 

@@ -1,4 +1,4 @@
-//! What a script came to, and how it is compared.
+//! The result of a script, and how two are compared.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
