@@ -93,7 +93,7 @@ ROWS = [
         [Crl(MIDDLE, this=-9, until=-1), Crl(MIDDLE), Crl(TOP)], OK, OK),
     revocation("crl_without_next_update", "5280, 5.1.2.5", [Crl(MIDDLE, until=None), Crl(TOP)],
         "not_loaded", OK, NO_END,
-        says="it does not say when the next one comes (nextUpdate"),
+        says="it has no nextUpdate (RFC 5280"),
     revocation("v1_crl", "5280, 5.1.2.1", [Crl(MIDDLE, version=1), Crl(TOP)],
         "not_loaded", OK, OLD_FORMAT,
         says="it is of version 1, and RFC 5280"),
