@@ -114,7 +114,7 @@ ROWS = [
         says="signed with the key of its issuer 'CN=Intermediate'"),
     revocation("crl_signed_with_sha1", "5280, 6.3.3 (g)",
         [Crl(MIDDLE, digest="sha1"), Crl(TOP)], "not_loaded", OK, OLD_DIGEST,
-        says="it is signed with ecdsa-with-SHA1, and which is not supported"),
+        says="it is signed with ecdsa-with-SHA1, which is not supported"),
     revocation("crl_for_ca_certificates_alone", "5280, 5.2.5",
         [Crl(MIDDLE, extensions=[aki(MIDDLE.key), names.crl_number(1), ONLY_CA_CERTIFICATES]),
          Crl(TOP)], "not_loaded", "DIFFERENT_CRL_SCOPE"),
