@@ -69,13 +69,13 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);
     }
-    let mut shown = String::with_capacity(text.len() + 16);
-    split(text, &mut shown, String::push, |shown, character| {
-        shown.extend(character.escape_default());
+    let mut escaped = String::with_capacity(text.len() + 16);
+    split(text, &mut escaped, String::push, |escaped, character| {
+        escaped.extend(character.escape_default());
     });
-    match shown == text {
+    match escaped == text {
         true => Cow::Borrowed(text),
-        false => Cow::Owned(shown),
+        false => Cow::Owned(escaped),
     }
 }
 
@@ -92,17 +92,17 @@ pub fn quoted(text: &str) -> String {
     } else {
         ""
     };
-    let mut shown = String::with_capacity(beginning.len() + 2);
+    let mut escaped = String::with_capacity(beginning.len() + 2);
     split(
         &beginning,
-        &mut shown,
-        |shown, character| match character {
-            '\\' | '\'' | '"' => shown.extend(['\\', character]),
-            _ => shown.push(character),
+        &mut escaped,
+        |escaped, character| match character {
+            '\\' | '\'' | '"' => escaped.extend(['\\', character]),
+            _ => escaped.push(character),
         },
-        |shown, character| shown.extend(character.escape_debug()),
+        |escaped, character| escaped.extend(character.escape_debug()),
     );
-    format!("'{shown}{more}'")
+    format!("'{escaped}{more}'")
 }
 
 /// Quotes a host name for an error.  Like [`quoted`], but a host name that only looks like
@@ -305,9 +305,12 @@ mod tests {
         for character in hidden.into_iter().flatten().filter_map(char::from_u32) {
             assert!(!is_plain(character), "U+{:04X}", u32::from(character));
             let text = format!("a{character}b");
-            let shown = one_line(&text);
-            assert!(shown.starts_with("a\\") && shown.ends_with('b'), "{shown}");
-            assert!(shown.is_ascii(), "{shown}");
+            let escaped = one_line(&text);
+            assert!(
+                escaped.starts_with("a\\") && escaped.ends_with('b'),
+                "{escaped}"
+            );
+            assert!(escaped.is_ascii(), "{escaped}");
         }
         for plain in [
             "Müller",
@@ -348,8 +351,8 @@ mod tests {
             "c0:21:51:62:85:ec:82:a5:69:2d:52:b2:ba:73:f1:0d:df",
             "wCFRYoXsgqVpLVKyunPxDd_vmCQbYaQtwYmxcLiEDU8",
         ] {
-            let shown = quoted(secret);
-            assert!(shown.starts_with('('), "{shown}");
+            let escaped = quoted(secret);
+            assert!(escaped.starts_with('('), "{escaped}");
             assert_eq!(quoted_path(Path::new(secret)), None, "{secret}");
         }
         for harmless in [
@@ -365,8 +368,8 @@ mod tests {
             &"a".repeat(64),
         ] {
             assert_eq!(quoted(harmless), format!("'{harmless}'"));
-            let shown = quoted_path(Path::new(harmless));
-            assert_eq!(shown, Some(format!("'{harmless}'")));
+            let escaped = quoted_path(Path::new(harmless));
+            assert_eq!(escaped, Some(format!("'{harmless}'")));
         }
     }
 
@@ -458,12 +461,12 @@ mod tests {
         use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt;
         let mut random = fastrand::Rng::with_seed(16);
-        let shown = (0..20_000).filter(|_| {
+        let escaped = (0..20_000).filter(|_| {
             let mut key: Vec<u8> = std::iter::repeat_with(|| random.u8(1..)).take(32).collect();
             key.retain(|byte| !matches!(byte, b'\n' | b'\r'));
             quoted_path(Path::new(OsStr::from_bytes(&key))).is_some()
         });
-        assert!(shown.count() < 20);
+        assert!(escaped.count() < 20);
         let latin1 = Path::new(OsStr::from_bytes(
             b"/etc/ssl/Schl\xfcssel f\xfcr B\xe4cker.pem",
         ));

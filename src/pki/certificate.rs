@@ -361,7 +361,7 @@ impl Certificate {
         self != other
             && self.issuer_bytes() == other.subject_bytes()
             && match (self.issuer_key_id(), other.key_id()) {
-                (Some(said), Some(id)) => said == id,
+                (Some(stated), Some(id)) => stated == id,
                 _ => true,
             }
     }

@@ -146,22 +146,22 @@ impl DistinguishedName {
 
     /// Parses a name in the format of RFC 4514 (`CN=x,O=Example`) or of OpenSSL
     /// (`/O=Example/CN=x`).
-    pub(super) fn parse(given: &str) -> Result<Self> {
+    pub(super) fn parse(text: &str) -> Result<Self> {
         let refuse = |why: String| {
             // A part of a text that may be a key is just as secret.
-            let why = match text::may_be_secret(given) {
+            let why = match text::may_be_secret(text) {
                 true => String::new(),
                 false => format!(" ({why})"),
             };
-            let given = quoted(given);
+            let text = quoted(text);
             Error::argument(format!(
-                "{given} is not a subject{why}: write it like \
+                "{text} is not a subject{why}: write it like \
                      'CN=name,O=Example,C=DE' or '/C=DE/O=Example/CN=name'"
             ))
         };
-        let parts = match given.strip_prefix('/') {
+        let parts = match text.strip_prefix('/') {
             Some(slashed) => split(slashed, '/'),
-            None => split(given, ',').into_iter().rev().collect(),
+            None => split(text, ',').into_iter().rev().collect(),
         };
         let parts = parts.into_iter().map(parse_part).collect::<Result<_, _>>();
         parts.map_err(refuse).and_then(Self::new)

@@ -38,11 +38,11 @@ pub(super) fn certificate(
 ) -> Result<Vec<u8>> {
     let mut issuer = CertificateParams::default();
     issuer.key_identifier_method = KeyIdMethod::PreSpecified(exact.issuer_key_id.to_vec());
-    let laid_out = params
+    let unsigned = params
         .signed_by(&PlaceholderKey, &Issuer::new(issuer, PlaceholderKey))
         .map_err(encoding_error)?;
     sign_document(
-        laid_out.der(),
+        unsigned.der(),
         key,
         |content: &mut TbsCertificate, algorithm| {
             content.algorithm = algorithm;
@@ -63,11 +63,11 @@ pub(super) fn request(
     subject: &[u8],
     key: &PrivateKey,
 ) -> Result<Vec<u8>> {
-    let laid_out = params
+    let unsigned = params
         .serialize_request(&PlaceholderKey)
         .map_err(encoding_error)?;
     sign_document(
-        laid_out.der(),
+        unsigned.der(),
         key,
         |content: &mut CertificationRequestInfo, _| {
             content.subject = Any::from_der(subject)?;
@@ -84,9 +84,9 @@ pub(super) fn crl(
     key: &PrivateKey,
 ) -> Result<Vec<u8>> {
     let placeholder = Issuer::new(CertificateParams::default(), PlaceholderKey);
-    let laid_out = params.signed_by(&placeholder).map_err(encoding_error)?;
+    let unsigned = params.signed_by(&placeholder).map_err(encoding_error)?;
     sign_document(
-        laid_out.der(),
+        unsigned.der(),
         key,
         |content: &mut TbsCertList, algorithm| {
             content.algorithm = algorithm;
@@ -113,7 +113,7 @@ fn signing_error(error: rustls::Error) -> Error {
 
 /// Decodes rcgen's output, lets `complete` change it, and signs it.
 fn sign_document<T>(
-    laid_out: &[u8],
+    unsigned: &[u8],
     key: &PrivateKey,
     complete: impl FnOnce(&mut T, AlgorithmIdentifierOwned) -> der::Result<()>,
 ) -> Result<Vec<u8>>
@@ -125,7 +125,7 @@ where
         Error::new(Status::Internal, sentence)
     };
     let (signer, algorithm) = signature::signer(key)?;
-    let mut document = Signed::<T>::from_der(laid_out).map_err(broken)?;
+    let mut document = Signed::<T>::from_der(unsigned).map_err(broken)?;
     complete(&mut document.content, algorithm.clone()).map_err(broken)?;
     let message = document.content.to_der().map_err(broken)?;
     let signature = fork::with_cryptography(|| signer.sign(&message)).map_err(signing_error)?;

@@ -275,34 +275,34 @@ fn private_key_period(der: &[u8]) -> der::Result<String> {
 /// each.
 fn timestamps(der: &[u8]) -> der::Result<String> {
     let octets = <&OctetStringRef>::from_der(der)?;
-    let shown = read_timestamps(octets.as_bytes()).ok_or(der::ErrorKind::Failed)?;
-    Ok(shown.join(", "))
+    let timestamps = read_timestamps(octets.as_bytes()).ok_or(der::ErrorKind::Failed)?;
+    Ok(timestamps.join(", "))
 }
 
 /// Counts signed certificate timestamps.
 pub(super) fn timestamp_count(der: &[u8]) -> der::Result<usize> {
     let octets = <&OctetStringRef>::from_der(der)?;
-    let shown = read_timestamps(octets.as_bytes()).ok_or(der::ErrorKind::Failed)?;
-    Ok(shown.len())
+    let timestamps = read_timestamps(octets.as_bytes()).ok_or(der::ErrorKind::Failed)?;
+    Ok(timestamps.len())
 }
 
 fn read_timestamps(bytes: &[u8]) -> Option<Vec<String>> {
     let (mut rest, after) = split_vector(bytes)?;
-    let mut shown = Vec::new();
+    let mut timestamps = Vec::new();
     while !rest.is_empty() {
         let (one, others) = split_vector(rest)?;
         let (_version, one) = one.split_first()?;
         let (log, one) = one.split_at_checked(32)?;
         let (milliseconds, _) = one.split_first_chunk::<8>()?;
         let seconds = i64::try_from(u64::from_be_bytes(*milliseconds) / 1000).ok()?;
-        shown.push(format!(
+        timestamps.push(format!(
             "log {} at {}",
             hex(log),
             x509_time::format_utc(seconds)
         ));
         rest = others;
     }
-    after.is_empty().then_some(shown)
+    after.is_empty().then_some(timestamps)
 }
 
 /// Splits a vector with a two-byte length prefix from the rest.

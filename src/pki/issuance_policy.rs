@@ -104,8 +104,8 @@ fn check_path_len(above: &Certificate, below: u32, request: &Request<'_>) -> Res
         ));
     }
     match request.path_len {
-        Some(asked) if asked > limit - depth => Err(format!(
-            "its path length is {limit}, so a CA here may have {} at most, and not {asked}",
+        Some(requested) if requested > limit - depth => Err(format!(
+            "its path length is {limit}, so a CA here may have {} at most, and not {requested}",
             limit - depth
         )),
         _ => Ok(()),

@@ -115,10 +115,10 @@ impl NameConstraints {
             mut excluded,
         } = extension;
         for subtrees in [&mut permitted, &mut excluded] {
-            if let Some(kept) = subtrees {
-                kept.retain(is_simple);
+            if let Some(remaining) = subtrees {
+                remaining.retain(is_simple);
             }
-            *subtrees = subtrees.take().filter(|kept| !kept.is_empty());
+            *subtrees = subtrees.take().filter(|remaining| !remaining.is_empty());
         }
         match (&permitted, &excluded) {
             (None, None) => Ok(WebpkiConstraints::Nothing),
@@ -200,7 +200,7 @@ fn list<'a>(bases: impl Iterator<Item = &'a Base>) -> String {
 /// The base of one subtree, with the type of names that it applies to.
 struct Base {
     kind: Kind,
-    shown: String,
+    text: String,
 }
 
 enum Kind {
@@ -223,36 +223,36 @@ impl Base {
             let text = std::str::from_utf8(bytes).ok();
             text.filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
         };
-        let (kind, shown) = match base.number() {
+        let (kind, text) = match base.number() {
             7 => (Kind::Network(network(bytes)?), format_network(bytes)),
             2 => {
                 let name = text()?.to_ascii_lowercase();
                 is_domain(name.strip_prefix('.').unwrap_or(&name)).then_some(())?;
-                let shown = match name.is_empty() {
+                let text = match name.is_empty() {
                     true => "every DNS name".to_owned(),
                     false => name.clone(),
                 };
-                (Kind::Dns(name), shown)
+                (Kind::Dns(name), text)
             }
             1 => {
                 let name = text()?;
-                let shown = match name.contains('@') {
+                let text = match name.contains('@') {
                     true => name.to_owned(),
                     false => format!("@{name}"),
                 };
-                (Kind::Email(name.to_owned()), shown)
+                (Kind::Email(name.to_owned()), text)
             }
             6 => {
                 let host = text()?.to_ascii_lowercase();
                 is_domain(host.strip_prefix('.').unwrap_or(&host)).then_some(())?;
-                let shown = format!("URIs of {host}");
-                (Kind::Uri(host), shown)
+                let text = format!("URIs of {host}");
+                (Kind::Uri(host), text)
             }
             4 => (Kind::Directory(base.directory()?), base.to_string()),
             number @ (0 | 3 | 5 | 8) => (Kind::Other(number), base.to_string()),
             _ => return None,
         };
-        Some(Self { kind, shown })
+        Some(Self { kind, text })
     }
 
     /// Returns whether a name is within this base; `None` for a name of another type.  A
@@ -308,7 +308,7 @@ impl Base {
 
 impl fmt::Display for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+        f.write_str(&self.text)
     }
 }
 

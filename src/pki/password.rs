@@ -12,7 +12,7 @@ use crate::Result;
 /// Text is encoded as UTF-8, bytes are used as they are.  `None::<&str>` means no password.
 pub struct Password<'a> {
     source: Source<'a>,
-    asked: OnceCell<Result<Zeroizing<Vec<u8>>>>,
+    password: OnceCell<Result<Zeroizing<Vec<u8>>>>,
 }
 
 type Ask<'a> = Box<dyn FnOnce() -> Result<Zeroizing<Vec<u8>>> + 'a>;
@@ -31,8 +31,8 @@ impl<'a> Password<'a> {
     }
 
     const fn from_source(source: Source<'a>) -> Self {
-        let asked = OnceCell::new();
-        Self { source, asked }
+        let password = OnceCell::new();
+        Self { source, password }
     }
 
     /// Returns the password, calling the function now if it was not called yet; `None` if
@@ -42,7 +42,7 @@ impl<'a> Password<'a> {
             Source::None => Ok(None),
             Source::Given(bytes) => Ok(Some(bytes)),
             Source::Ask(ask) => {
-                let answer = self.asked.get_or_init(|| match ask.take() {
+                let answer = self.password.get_or_init(|| match ask.take() {
                     Some(ask) => ask(),
                     None => Ok(Zeroizing::default()),
                 });

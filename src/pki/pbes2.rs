@@ -76,7 +76,7 @@ fn derive(parameters: &Parameters, password: &[u8]) -> Result<Zeroizing<Vec<u8>>
     let length = parameters.encryption.key_size();
     if kdf
         .key_length()
-        .is_some_and(|said| usize::from(said) != length)
+        .is_some_and(|stated| usize::from(stated) != length)
     {
         return Err(DecryptError::Unsupported);
     }

@@ -323,14 +323,14 @@ fn selected(
         let mut of_certificates = certificates.iter();
         let certificate = of_certificates.find(|(_, one)| one.spki_der() == key.spki_der());
         // Some programs name only the certificate.
-        let called = bag
+        let friendly_name = bag
             .name
             .as_deref()
             .or(certificate.and_then(|(name, _)| *name));
-        if name.is_some() && called == name {
+        if name.is_some() && friendly_name == name {
             return Ok(key);
         }
-        names.push(called.map_or_else(|| "one without a name".to_owned(), quoted));
+        names.push(friendly_name.map_or_else(|| "one without a name".to_owned(), quoted));
     }
     let (count, names) = (names.len(), names.join(", "));
     let sentence = match name {

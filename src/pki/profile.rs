@@ -105,13 +105,13 @@ fn set_validity(
         );
         Error::argument(sentence)
     };
-    let asked = match options.not_before {
+    let requested = match options.not_before {
         Some(start) => start,
         None => now()? - BACKDATE_SECONDS,
     };
     let seconds = i64::try_from(lifetime.as_secs()).map_err(|_| too_far())?;
-    let mut end = asked.checked_add(seconds).ok_or_else(too_far)?;
-    let mut start = asked;
+    let mut end = requested.checked_add(seconds).ok_or_else(too_far)?;
+    let mut start = requested;
     if let Some(issuer) = issuer {
         if options.not_before.is_none() {
             start = start.max(issuer.not_before());

@@ -109,7 +109,7 @@ impl RequestedExtensions {
 
     /// Rejects options for a field that is copied.
     fn check_options(&self, options: &CertOptions) -> Result<()> {
-        let said = [
+        let options_set = [
             (
                 EXTENDED_KEY_USAGE,
                 options.usage.is_some() || !options.purposes.is_empty(),
@@ -126,8 +126,8 @@ impl RequestedExtensions {
                 "the URL of its CRL",
             ),
         ];
-        for (oid, is_said, what) in said {
-            if is_said && self.find(&oid).is_some() {
+        for (oid, is_set, what) in options_set {
+            if is_set && self.find(&oid).is_some() {
                 return Err(Error::argument(format!(
                     "the request says {what} itself, and its extensions are copied: \
                          omit the option, or do not copy extensions"

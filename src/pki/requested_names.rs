@@ -58,8 +58,8 @@ pub(super) fn check_name(name: GeneralName<'_>, allow_other_names: bool) -> Resu
     if is_sound {
         return Ok(());
     }
-    let shown = quoted(&String::from_utf8_lossy(bytes));
-    Err(format!("it asks for the {what} {shown}, which is not one"))
+    let value = quoted(&String::from_utf8_lossy(bytes));
+    Err(format!("it asks for the {what} {value}, which is invalid"))
 }
 
 /// Formats a name of another type than [`is_supported`] accepts, with its type in front.

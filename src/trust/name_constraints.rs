@@ -104,10 +104,10 @@ fn check_names(
         let what = "too many names would have to be compared with name constraints";
         return Err(VerifyError::malformed(certificate, what));
     }
-    let check = |name: ConstrainedName<'_>, shown: &dyn std::fmt::Display| {
+    let check = |name: ConstrainedName<'_>, text: &dyn std::fmt::Display| {
         path_constraints.0.iter().try_for_each(|limit| {
             let broken = limit.constraints.check(name);
-            broken.map_err(|rule| violation(certificate, &limit.ca, &rule, shown))
+            broken.map_err(|rule| violation(certificate, &limit.ca, &rule, text))
         })
     };
     if !subject.is_empty() {

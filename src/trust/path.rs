@@ -109,14 +109,14 @@ impl<'s, 'a> PathBuilder<'s, 'a> {
         };
         let leaf = EndEntityCert::try_from(&self.leaf_der).map_err(PathFailure::Webpki)?;
         let accepted = RefCell::new(None);
-        let refused = RefCell::new(None);
+        let rejected = RefCell::new(None);
         let verify_path = |path: &VerifiedPath<'_>| match self.check(roots, path) {
             Ok(found) => {
                 accepted.replace(Some(found));
                 Ok(())
             }
             Err(failure) => {
-                refused.borrow_mut().get_or_insert(failure);
+                rejected.borrow_mut().get_or_insert(failure);
                 Err(REJECTED)
             }
         };
@@ -132,7 +132,7 @@ impl<'s, 'a> PathBuilder<'s, 'a> {
         match (outcome, accepted.into_inner()) {
             (Ok(_), Some(accepted)) => Ok(accepted),
             (Ok(_), None) => Err(PathFailure::Webpki(REJECTED)),
-            (Err(error), _) => Err(refused.into_inner().unwrap_or(PathFailure::Webpki(error))),
+            (Err(error), _) => Err(rejected.into_inner().unwrap_or(PathFailure::Webpki(error))),
         }
     }
 

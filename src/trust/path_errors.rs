@@ -138,8 +138,8 @@ fn from_webpki(error: &PathError, context: &VerifyContext<'_, '_>) -> VerifyErro
         ),
         PathError::EndEntityUsedAsCa => not_a_ca(context),
         PathError::RequiredEkuNotFoundContext(_) | PathError::EmptyEkuExtension => {
-            let refused = |one| purpose::check(one, context.requirements.purpose).err();
-            let found = context.chain().into_iter().find_map(refused);
+            let purpose_error = |one| purpose::check(one, context.requirements.purpose).err();
+            let found = context.chain().into_iter().find_map(purpose_error);
             found.unwrap_or_else(|| rejected(leaf, &describe(error)))
         }
         PathError::NameConstraintViolation => name_constraint(context),

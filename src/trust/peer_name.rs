@@ -35,8 +35,8 @@ pub(crate) fn parse(name: &str) -> crate::Result<ServerName<'static>> {
     let name = without_zone(name);
     let parsed = ServerName::try_from(ascii_host(name).as_ref()).map(|name| name.to_owned());
     parsed.map_err(|_| {
-        let (shown, length) = (quoted_host(name), name.len());
-        let sentence = format!("{shown} ({length} bytes) is not a DNS name or an address");
+        let (quoted, length) = (quoted_host(name), name.len());
+        let sentence = format!("{quoted} ({length} bytes) is not a DNS name or an address");
         Error::argument(sentence)
     })
 }
@@ -145,7 +145,7 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &CertificateRef<'_>) ->
     let names = leaf.alternative_names().ok().flatten();
     let has_extension = names.is_some();
     let names = names.unwrap_or_default();
-    let shown: Vec<_> = names.iter().map(ToString::to_string).collect();
+    let names_text: Vec<_> = names.iter().map(ToString::to_string).collect();
     let is_address = matches!(name, PeerName::Host(ServerName::IpAddress(_)));
     let typed: Vec<_> = names.iter().filter_map(|name| name.to_text()).collect();
     let as_dns =
@@ -158,13 +158,13 @@ fn wrong_name(rule: NameCheck, name: PeerName<'_>, leaf: &CertificateRef<'_>) ->
              reissue it with an iPAddress in its subjectAltName"
         )
     } else if typed.is_empty() {
-        let why = match (has_extension, shown.is_empty()) {
+        let why = match (has_extension, names_text.is_empty()) {
             (false, _) => "it has no subjectAltName".to_owned(),
             (true, true) => "its subjectAltName is empty".to_owned(),
-            (true, false) => format!("its subjectAltName has only: {}", shown.join(", ")),
+            (true, false) => format!("its subjectAltName has only: {}", names_text.join(", ")),
         };
         // If there are names of other types, the common name is not used.
-        let hint = match shown.is_empty() {
+        let hint = match names_text.is_empty() {
             true => hint_about_common_name(rule, name, leaf),
             false => "",
         };
@@ -220,7 +220,7 @@ impl Certificate {
     pub fn matches(&self, host: &str) -> crate::Result<bool> {
         let name = parse(host)?;
         let copy = CertificateRef::from_der(self.der()).ok();
-        let copy = copy.and_then(|outline| WebpkiCopy::of(&outline));
+        let copy = copy.and_then(|certificate| WebpkiCopy::of(&certificate));
         let der = match &copy {
             Some(copy) => copy.certificate.clone(),
             None => CertificateDer::from(self.der()),

@@ -301,17 +301,17 @@ impl Policy {
         if self.pins.is_empty() {
             return Ok(path);
         }
-        let shown = match path.is_empty() {
+        let chain = match path.is_empty() {
             true => parse_all(std::slice::from_ref(peer.leaf)),
             false => parse_all(&path),
         };
-        let shown = shown.unwrap_or_default();
+        let chain = chain.unwrap_or_default();
         let is_pinned = |one: &Certificate| self.pins.contains(&sha256(one.spki_der()));
-        if shown.iter().any(is_pinned) {
+        if chain.iter().any(is_pinned) {
             return Ok(path);
         }
-        let keys: Vec<_> = shown.iter().map(Certificate::spki_sha256).collect();
-        let subject = shown.first().map(Certificate::subject).unwrap_or_default();
+        let keys: Vec<_> = chain.iter().map(Certificate::spki_sha256).collect();
+        let subject = chain.first().map(Certificate::subject).unwrap_or_default();
         let reason = Error::new(
             Status::CertificatePinMismatch,
             format!(

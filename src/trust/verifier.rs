@@ -85,11 +85,11 @@ impl Verifier {
         is_tls13: bool,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         self.record_scheme(signed.scheme)?;
-        let outline =
+        let leaf =
             CertificateRef::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
-        match self.policy.accepts_any_key(certificate) && unverified_keys::handles_key(&outline) {
-            true => unverified_keys::verify(message, &outline, signed, is_tls13),
-            false => handshake_signature::verify(message, outline.spki, signed, is_tls13),
+        match self.policy.accepts_any_key(certificate) && unverified_keys::handles_key(&leaf) {
+            true => unverified_keys::verify(message, &leaf, signed, is_tls13),
+            false => handshake_signature::verify(message, leaf.spki, signed, is_tls13),
         }
     }
 

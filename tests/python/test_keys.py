@@ -68,7 +68,7 @@ def test_encrypted_keys_of_cryptography_are_read(key):
     for form in (Encoding.PEM, Encoding.DER):
         encrypted = theirs.private_bytes(form, PrivateFormat.PKCS8, encryption)
         assert tlsmith.Key.load(encrypted, PASSWORD).der == key.der
-        for password, sentence in (("another", "another one"), (None, "give its password")):
+        for password, sentence in (("another", "it is wrong"), (None, "give its password")):
             with pytest.raises(tlsmith.ConfigError, match=sentence) as caught:
                 tlsmith.Key.load(encrypted, password)
             assert caught.value.code == "config.argument"

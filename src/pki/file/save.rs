@@ -157,8 +157,8 @@ impl Staged {
     /// Does the same with a hard link to the old file.
     fn place_by_link(&mut self, system: &impl SystemCalls) -> io::Result<()> {
         let (directory, name) = (&self.target.directory, Path::new(&self.target.name));
-        let kept = temporary_name()?;
-        let old = Path::new(&kept);
+        let old_name = temporary_name()?;
+        let old = Path::new(&old_name);
         let linked = match linkat(directory, name, directory, old, AtFlags::empty()) {
             Err(Errno::NOENT) => {
                 let temporary = Path::new(&self.temporary);
@@ -180,10 +180,10 @@ impl Staged {
             };
             return Err(match undone {
                 Ok(()) => error.into(),
-                Err(_) => io::Error::other(format!("{error}; the old file is now '{kept}'")),
+                Err(_) => io::Error::other(format!("{error}; the old file is now '{old_name}'")),
             });
         }
-        self.temporary = kept;
+        self.temporary = old_name;
         self.progress = Progress::Replaced;
         Ok(())
     }

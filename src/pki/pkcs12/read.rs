@@ -134,7 +134,7 @@ fn decrypt_safe(
     let (algorithm, ciphertext) = parts().ok_or_else(malformed)?;
     password
         .decrypt(algorithm, &ciphertext, work)
-        .map_err(refused)
+        .map_err(decrypt_error)
 }
 
 impl Content {
@@ -162,7 +162,7 @@ impl Content {
                     let algorithm = parts.take(SEQUENCE).ok_or_else(malformed)?;
                     let ciphertext = parts.take(OCTET_STRING).ok_or_else(malformed)?;
                     let key = password.decrypt(algorithm, ciphertext.content, work);
-                    let value = key.map_err(refused)?;
+                    let value = key.map_err(decrypt_error)?;
                     // In a file without a MAC, a wrong password may leave valid padding.
                     only(&value, SEQUENCE).ok_or_else(wrong_password)?;
                     self.keys.push(Bag { value, name });
@@ -225,7 +225,7 @@ pub(super) fn object(elements: &mut Elements<'_>) -> Result<ObjectIdentifier> {
     object.ok_or_else(malformed)
 }
 
-fn refused(why: DecryptError) -> Error {
+fn decrypt_error(why: DecryptError) -> Error {
     match why {
         DecryptError::Malformed => malformed(),
         DecryptError::Unsupported => unsupported(),
