@@ -182,7 +182,7 @@ def test_contexts_that_are_alike_are_found_by_many_threads(ca):
         for _ in range(4):
             stack.enter_context(thread(make))
     assert len(wanted) == 160
-    assert len(_settings._shared) <= _settings._MOST_SHARED
+    assert len(_settings._shared) <= _settings._MAX_SHARED
 
 
 # By the program.
