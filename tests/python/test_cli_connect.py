@@ -245,7 +245,7 @@ def test_silent_server_times_out_after_close_notify(cli, identity, root):
 
     with listener() as (listening, port), thread(serve):
         result = cli.run("connect", f"localhost:{port}", "--ca", root, "--timeout", "0.3", code=1)
-    assert result.stderr.splitlines()[-1].endswith("nor close_notify for 0.3 s")
+    assert result.stderr.splitlines()[-1].endswith("nor close_notify within 0.3 s")
 
 
 def test_a_server_that_says_nothing_during_the_handshake_times_out(cli):
