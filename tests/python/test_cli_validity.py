@@ -29,8 +29,8 @@ def test_inspect_reports_invalid_times_first(cli, ca, valid, label, status):
     site = ca.issue("localhost", valid=valid)
     files = site.write(cli.directory)
     moment = site.cert.not_after if status == "expired" else site.cert.not_before
-    verb = "ended" if status == "expired" else "begins"
-    expected = f"CN=localhost {verb} on {moment:%Y-%m-%d %H:%M:%S} UTC"
+    verb = "expired on" if status == "expired" else "is valid from"
+    expected = f"CN=localhost {verb} {moment:%Y-%m-%d %H:%M:%S} UTC"
     for path in (files.cert, files.chain, files.combined):
         said = cli.out("inspect", path)
         assert said.startswith(label) and expected in said.splitlines()[0]
