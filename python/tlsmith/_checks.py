@@ -3,7 +3,7 @@ would not name the argument that the program gave."""
 
 from __future__ import annotations
 
-from ._errors import shown
+from ._errors import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def wrong(name: str, what: str, value: object) -> TypeError:
     """Return the TypeError for an argument that is not `what`."""
     kind = type(value).__name__
     # The values of containers are long, and may contain secrets.
-    quoted = f": {shown(value)}" if isinstance(value, (str, int, float, tuple)) else ""
+    quoted = f": {quote(value)}" if isinstance(value, (str, int, float, tuple)) else ""
     return TypeError(f"{name} must be {what}, not {kind}{quoted}")
 
 
@@ -77,7 +77,7 @@ def octets(name: str, value: ReadableBuffer) -> bytes:
 def listed(name: str, values: Iterable[T]) -> list[T]:
     """Return a list; TypeError for a str or bytes, whose items would be its characters."""
     if isinstance(values, (str, bytes, bytearray, memoryview)):
-        raise TypeError(f"{name} must be a sequence: write [{shown(values)}]")
+        raise TypeError(f"{name} must be a sequence: write [{quote(values)}]")
     try:
         each = iter(values)
     except TypeError:

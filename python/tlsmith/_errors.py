@@ -258,7 +258,7 @@ def make_folder(directory: str | os.PathLike[str], mode: int = 0o777, purpose: s
         why = getattr(error, "strerror", None) or "it is not a valid path"
         if isinstance(error, FileExistsError):
             why = "a file of that name exists"
-        named = shown_path(directory)
+        named = quote_path(directory)
         failure = config_error(
             f"cannot create the folder{purpose} {named or 'whose path looks like a key'}: {why}",
             "config.file",
@@ -273,7 +273,7 @@ def make_folder(directory: str | os.PathLike[str], mode: int = 0o777, purpose: s
 def file_error(what: str, path: str | os.PathLike[str], why: str) -> ConfigError:
     """Create a ConfigError for a file; `what` failed, such as "cannot read".  A path that
     looks like a private key is not quoted."""
-    named = shown_path(path)
+    named = quote_path(path)
     if named is None:
         sentence = (
             f"{what} a file: the text given as its path looks like PEM or a key, and no such "
@@ -284,7 +284,7 @@ def file_error(what: str, path: str | os.PathLike[str], why: str) -> ConfigError
     return config_error(sentence, "config.file")
 
 
-def shown_path(path: str | os.PathLike[str]) -> str | None:
+def quote_path(path: str | os.PathLike[str]) -> str | None:
     """Quote a path for an error; None if it may be a private key."""
     try:
         return quoted_path(path)
@@ -293,7 +293,7 @@ def shown_path(path: str | os.PathLike[str]) -> str | None:
         return None
 
 
-def shown(value: object) -> str:
+def quote(value: object) -> str:
     """Quote a value for an error: its repr(), but no bytes, and nothing that may be a
     private key."""
     if isinstance(value, (bytes, bytearray, memoryview)):

@@ -6,7 +6,7 @@ from . import _tlsmith
 from ._checks import seconds
 from ._context import context, trust_settings
 from ._csr import CSR
-from ._errors import CertError, shown
+from ._errors import CertError, quote
 from ._identity import Identity
 from ._loading import (
     discreet,
@@ -72,7 +72,7 @@ def inspect(
 def _fetch_chain(host: str, port: int, timeout: float | None) -> list[_tlsmith.Certificate]:
     if not isinstance(host, str) or not isinstance(port, int):
         raise TypeError(
-            f"a server must be (host, port), a str and an int, not {shown((host, port))}"
+            f"a server must be (host, port), a str and an int, not {quote((host, port))}"
         )
     unverified = context(trust_settings(INSECURE))
     fd = _tlsmith.dial(host, str(port), seconds("timeout", timeout))

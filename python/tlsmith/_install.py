@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections import namedtuple
 
-from ._errors import ConfigError, config_error, shown, shown_path
+from ._errors import ConfigError, config_error, quote, quote_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _changes(
 ) -> list[_Change]:
     """Return the changes of all stores, after checking that their tools exist."""
     if isinstance(stores, str):
-        raise TypeError(f"stores must be a sequence: write [{shown(stores)}]")
+        raise TypeError(f"stores must be a sequence: write [{quote(stores)}]")
     found: list[_Change] = []
     for store in stores:
         if store == "system":
@@ -66,7 +66,7 @@ def _changes(
         elif store == "java":
             found.append(_java())
         else:
-            raise config_error(f'stores has {shown(store)}: use "system", "nss" or "java"')
+            raise config_error(f'stores has {quote(store)}: use "system", "nss" or "java"')
     return found
 
 
@@ -245,7 +245,7 @@ def _databases(profiles: Sequence[StrPath] | None) -> Iterator[str]:
         if os.path.exists(os.path.join(folder, "cert9.db")):
             yield folder
         elif profiles is not None:
-            named = shown_path(folder)
+            named = quote_path(folder)
             example = folder if named else "FOLDER"
             raise config_error(
                 f"{named or 'a folder whose path looks like a key'} has no NSS database: create "
@@ -339,7 +339,7 @@ def _keystore(home: str) -> str:
     found = next((path for path in paths if os.path.exists(path)), None)
     if found is None:
         raise config_error(
-            f"JAVA_HOME is {shown(home)}, which has no '{places[0]}': use that of a Java",
+            f"JAVA_HOME is {quote(home)}, which has no '{places[0]}': use that of a Java",
             "config.file",
         )
     return found

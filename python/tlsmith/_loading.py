@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from . import _tlsmith
-from ._errors import Error, file_error, shown_path
+from ._errors import Error, file_error, quote_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class naming:
         source = self._source
         if not isinstance(error, Error) or isinstance(source, bytes) or is_content(source):
             return
-        path = shown_path(source)
+        path = quote_path(source)
         sentence = str(error)
         # Errors of reading the file name it already.
         if path is not None and error.code != "config.file" and not sentence.startswith(path):
@@ -90,7 +90,7 @@ def read(source: Source) -> bytes:
             content = file.read(_MAX_FILE + 1)
     except OSError as error:
         failure = file_error("cannot read", source, error.strerror or "it could not be opened")
-        if shown_path(source) is not None:
+        if quote_path(source) is not None:
             raise failure from error
     except ValueError:
         # It has a NUL, or a character that the file system cannot encode.
@@ -99,7 +99,7 @@ def read(source: Source) -> bytes:
         if len(content) <= _MAX_FILE:
             return content
         failure = file_error("cannot read", source, "it is longer than 16 MiB, and not PEM")
-    # Outside of what was caught, which would be told with it, and may hold a key.
+    # Outside of the handler: its exception may contain a key, and would become the context.
     raise failure
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 
-from ._errors import config_error, make_folder, shown_path
+from ._errors import config_error, make_folder, quote_path
 from ._loading import load_key
 
 TYPE_CHECKING = False
@@ -41,8 +41,8 @@ def load_or_create(cls: type[CA], directory: StrPath | None) -> CA:
         if os.path.exists(cert):
             if not os.path.exists(key):
                 raise config_error(
-                    f"{shown_path(cert) or CERTIFICATE} exists, but its key "
-                    f"{shown_path(key) or KEY} does not: "
+                    f"{quote_path(cert) or CERTIFICATE} exists, but its key "
+                    f"{quote_path(key) or KEY} does not: "
                     "restore it, or remove the certificate to create a new CA",
                     "config.file",
                 )
@@ -80,7 +80,7 @@ def locked(directory: str) -> Iterator[None]:
 
 
 def _unusable(directory: str, error: OSError) -> ConfigError:
-    named = shown_path(directory) or "a folder whose path looks like a key"
+    named = quote_path(directory) or "a folder whose path looks like a key"
     sentence = f"cannot use {named} for the local CA: {error.strerror}"
     return config_error(sentence, "config.file")
 

@@ -6,7 +6,7 @@ import os
 
 from . import _tlsmith
 from ._checks import flag, optional_text, strings, text, whole
-from ._errors import ConfigError, config_error, shown
+from ._errors import ConfigError, config_error, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def options(
     for kind in usages:
         if kind not in _USAGES:
             known = " or ".join(f'"{known}"' for known in _USAGES)
-            raise config_error(f"usage has {shown(kind)}: use {known}")
+            raise config_error(f"usage has {quote(kind)}: use {known}")
     for_tls = {"server", "client"}.intersection(usages)
     if path_len is not None and not 0 <= whole("path_len", path_len) <= 255:
         raise config_error(f"path_len is {path_len}: use 0 to 255")
@@ -247,7 +247,7 @@ def _point(text: str, whole: str) -> int:
     try:
         point = datetime.datetime.fromisoformat(text)
     except ValueError:
-        raise config_error(f"valid is {shown(whole)}: {shown(text)} is not a valid date") from None
+        raise config_error(f"valid is {quote(whole)}: {quote(text)} is not a valid date") from None
     if point.tzinfo is None:
         point = point.replace(tzinfo=datetime.UTC)
     return _seconds(point)
@@ -273,7 +273,7 @@ def _span(text: str, whole: str) -> int:
             raise ValueError
     except ValueError:
         raise config_error(
-            f'valid is {shown(whole)}: write "90d", "-2d..-1d" or "2030-01-31"; '
+            f'valid is {quote(whole)}: write "90d", "-2d..-1d" or "2030-01-31"; '
             "the units are s, m, h and d"
         ) from None
     if abs(seconds) > _LAST:
@@ -311,7 +311,7 @@ def keylog(keylog: KeyLog | None) -> KeyLog | None:
         try:
             os.fsencode(keylog)
         except UnicodeError:
-            raise config_error(f"keylog is {shown(keylog)}, which is not a valid path") from None
+            raise config_error(f"keylog is {quote(keylog)}, which is not a valid path") from None
         return keylog
     raise TypeError(f"keylog must be a path or a function, not {type(keylog).__name__}")
 

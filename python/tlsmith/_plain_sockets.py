@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ._checks import flag, optional_text, whole
-from ._errors import config_error, io_error, shown, shown_path
+from ._errors import config_error, io_error, quote, quote_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def check_address(address: Address) -> None:
         check_port(address[1])
     elif not isinstance(address, (str, bytes, os.PathLike)):
         raise TypeError(
-            f"an address must be (host, port), or the path of a Unix socket, not {shown(address)}"
+            f"an address must be (host, port), or the path of a Unix socket, not {quote(address)}"
         )
     elif not os.fspath(address):
         raise config_error("the path of the Unix socket is empty: give a path, or (host, port)")
@@ -37,16 +37,16 @@ def host_and_port(address: tuple[Any, ...]) -> tuple[str | None, int]:
     optional_text("the host of an address", host)
     flow, scope = (*address[2:], 0, 0)[:2]
     if not isinstance(flow, int) or not isinstance(scope, int):
-        raise TypeError(f"the flow label and scope of an address must be ints: {shown(address)}")
+        raise TypeError(f"the flow label and scope of an address must be ints: {quote(address)}")
     if flow:
         raise config_error(
-            f"the address {shown(address)} has a flow label, which is not supported: use 0"
+            f"the address {quote(address)} has a flow label, which is not supported: use 0"
         )
     if not scope:
         return host, port
     if not isinstance(host, str) or ":" not in host:
         raise config_error(
-            f"the address {shown(address)} has a scope, which only IPv6 addresses have: "
+            f"the address {quote(address)} has a scope, which only IPv6 addresses have: "
             "resolve the name first, with socket.getaddrinfo()"
         )
     return (host if "%" in host else f"{host}%{scope}"), port
@@ -55,7 +55,7 @@ def host_and_port(address: tuple[Any, ...]) -> tuple[str | None, int]:
 def check_port(port: int) -> None:
     """Check a port."""
     if not isinstance(port, int) or isinstance(port, bool):
-        raise TypeError(f"a port must be an int, not {type(port).__name__}: {shown(port)}")
+        raise TypeError(f"a port must be an int, not {type(port).__name__}: {quote(port)}")
     if not 0 <= port <= 65_535:
         raise config_error(f"the port is {port}: use 0 to 65535")
 
@@ -87,7 +87,7 @@ def dial_unix(path: StrPath, timeout: float | None) -> int:
     import socket
 
     path = os.fspath(path)
-    where = shown_path(path) or "a path that looks like a key"
+    where = quote_path(path) or "a path that looks like a key"
     try:
         with socket.socket(socket.AF_UNIX) as plain:
             plain.settimeout(timeout)
@@ -132,9 +132,9 @@ def bind(address: Address, backlog: int | None, reuse_port: bool) -> socket.sock
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise io_error(f"cannot resolve {shown(host)}", error) from error
+        raise io_error(f"cannot resolve {quote(host)}", error) from error
     except UnicodeError:
-        raise config_error(f"{shown(host)} is not a valid host name or IP address") from None
+        raise config_error(f"{quote(host)} is not a valid host name or IP address") from None
     family, _, _, _, where = found[0]
     return _create(where, family, backlog, reuse_port, False)
 
@@ -153,7 +153,7 @@ def _bind_unix(path: str, backlog: int, reuse_port: bool) -> socket.socket:
             plain.close()
             raise
     except OSError as error:
-        where = shown_path(path) or "a path that looks like a key"
+        where = quote_path(path) or "a path that looks like a key"
         raise io_error(f"cannot listen on {where}", error) from error
     plain.settimeout(None)
     return plain
@@ -173,6 +173,6 @@ def _create(
             dualstack_ipv6=dualstack,
         )
     except OSError as error:
-        raise io_error(f"cannot listen on {shown(where[0])}, port {where[1]}", error) from error
+        raise io_error(f"cannot listen on {quote(where[0])}, port {where[1]}", error) from error
     plain.settimeout(None)
     return plain

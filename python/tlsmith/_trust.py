@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import _tlsmith
 from ._checks import instance, listed, optional_text, text
 from ._context import context, trust_settings
-from ._errors import InsecureWarning, config_error, shown
+from ._errors import InsecureWarning, config_error, quote
 from ._identity import Identity
 from ._loading import discreet, load_certificates, load_crls
 from ._options import depth, epoch_seconds
@@ -34,7 +34,7 @@ class Pin:
         if not isinstance(sha256, (bytes, str)):
             raise TypeError(f"a SHA-256 must be bytes or hex, not {type(sha256).__name__}")
         if kind not in ("spki", "cert"):
-            raise config_error(f'kind is {shown(kind)}: use "spki" or "cert"')
+            raise config_error(f'kind is {quote(kind)}: use "spki" or "cert"')
         self._kind = kind
         self._sha256 = sha256.hex() if isinstance(sha256, bytes) else sha256
         digits = self._sha256.replace(":", "").replace(" ", "").lower()
@@ -202,9 +202,9 @@ class Trust:
                 "INSECURE accepts every certificate, so CRLs have no effect: use another Trust"
             )
         if check not in ("leaf", "chain"):
-            raise config_error(f'check is {shown(check)}: use "leaf" or "chain"')
+            raise config_error(f'check is {quote(check)}: use "leaf" or "chain"')
         if unknown not in ("fail", "allow"):
-            raise config_error(f'unknown is {shown(unknown)}: use "fail" or "allow"')
+            raise config_error(f'unknown is {quote(unknown)}: use "fail" or "allow"')
         more: list[_tlsmith.CRL] = []
         for crl in crls:
             more += [crl] if isinstance(crl, _tlsmith.CRL) else load_crls(crl)

@@ -24,7 +24,15 @@ import socket
 import sys
 
 from ._client import Client
-from ._errors import Error, TimedOut, config_error, io_error, shown, shown_path, state_error
+from ._errors import (
+    Error,
+    TimedOut,
+    config_error,
+    io_error,
+    quote,
+    quote_path,
+    state_error,
+)
 from ._plain_sockets import check_address, check_port, handshake_limit, host_and_port
 from ._server import Server
 from ._transport import TLSProtocol
@@ -96,7 +104,7 @@ async def open_connection(
             raise
         if isinstance(error, TimeoutError) and error.errno is None:
             raise TimedOut(
-                None, f"no connection to {shown(host)} within {timeout} seconds"
+                None, f"no connection to {quote(host)} within {timeout} seconds"
             ) from error
         raise _not_connected(host, port, error) from error
 
@@ -104,12 +112,12 @@ async def open_connection(
 def _not_connected(host: str, port: int, error: OSError) -> Error:
     """Convert an error of asyncio's connecting."""
     if isinstance(error, socket.gaierror):
-        return io_error(f"cannot resolve {shown(host)}", error)
+        return io_error(f"cannot resolve {quote(host)}", error)
     numbers = re.findall(r"\[Errno (\d+)\]", str(error)) if error.errno is None else []
     if numbers:
         # It tried several addresses: report the last error, as without asyncio.
         error = OSError(int(numbers[-1]), str(error))
-    return io_error(f"cannot connect to {shown(host)}, port {port}", error)
+    return io_error(f"cannot connect to {quote(host)}, port {port}", error)
 
 
 async def start_server(
@@ -240,7 +248,7 @@ def _take_buffered(reader: asyncio.StreamReader) -> bytes:
     with the last plain line, and the transport will not deliver it again.  The reader is
     empty afterwards, so that the bytes cannot be read as plaintext too.
     """
-    # A StreamReader has no call for this; the first step of read() takes what is there.
+    # A StreamReader has no method for this; the first step of read() takes the buffer.
     reading = reader.read(sys.maxsize)
     try:
         reading.send(None)
@@ -269,5 +277,5 @@ def _with_address(on_failure: Callable[..., object]) -> Callable[[Error, Any], o
 def _where(address: Address) -> str:
     if isinstance(address, tuple):
         host, port = address[:2]
-        return f"{shown(host) if host else 'every address'}, port {port}"
-    return shown_path(address) or "a text that looks like a key"
+        return f"{quote(host) if host else 'every address'}, port {port}"
+    return quote_path(address) or "a text that looks like a key"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from . import _tlsmith
 from ._ca import CA
-from ._errors import config_error, shown
+from ._errors import config_error, quote
 from ._identity import Identity
 from ._options import options
 from ._trust import Trust
@@ -85,7 +85,7 @@ def bad(*names: str, hostname: str = "localhost", key: str = "ecdsa-p256") -> It
     for name in names or KINDS:
         if name not in _MAKERS:
             known = ", ".join(KINDS)
-            raise config_error(f"{shown(name)} is not a kind of bad certificate: {known} are")
+            raise config_error(f"{quote(name)} is not a kind of bad certificate: {known} are")
         maker = _Maker(hostname, key)
         identity, reason = _MAKERS[name](maker)
         case = Bad(name, identity, reason)

@@ -75,7 +75,7 @@ def test_the_four_parts_of_an_address_are_those_of_getaddrinfo(client, server):
                 assert ours.getpeername()[:2] == ("::1", port)
 
 
-def test_asyncio_has_zones_too(ca, identity):
+def test_asyncio_connects_to_scoped_address(ca, identity):
     async def echo(reader, writer):
         writer.write(await reader.read(100))
         writer.close()

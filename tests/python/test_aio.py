@@ -89,7 +89,7 @@ def test_megabytes_go_both_ways_at_once_with_half_close(ca, identity):
     run(main())
 
 
-def test_it_works_over_a_unix_socket(ca, identity, tmp_path):
+def test_server_works_over_unix_socket(ca, identity, tmp_path):
     path = tmp_path / "socket"
 
     async def main():

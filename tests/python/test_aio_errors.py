@@ -166,7 +166,7 @@ def test_on_failure_gets_the_error_and_the_address(identity, spoil, kind):
     assert client == address
 
 
-def test_on_failure_may_be_a_function_of_the_error_alone(identity):
+def test_on_failure_may_take_only_the_error(identity):
     async def main(on_failure):
         server = await aio.start_server(
             echo, ("127.0.0.1", 0), tlsmith.Server(identity), on_failure=on_failure

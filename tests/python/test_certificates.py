@@ -18,7 +18,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 import tlsmith
 
 
-def test_a_certificate_has_what_was_asked_for(ca):
+def test_certificate_has_requested_fields(ca):
     site = ca.issue(
         "localhost", "127.0.0.1", valid="-1h..1h", organization="A, B", usage=["server", "client"]
     )
@@ -90,7 +90,7 @@ def test_two_authorities_are_not_mistaken_for_each_other():
     assert tlsmith.CA().cert.subject != tlsmith.CA().cert.subject
 
 
-def test_a_chain_goes_through_intermediates(ca):
+def test_chain_includes_intermediates(ca):
     middle = ca.intermediate("Issuing CA", permit=["example.com"])
     assert "example.com" in middle.cert.name_constraints
     assert ca.cert.name_constraints is None
@@ -104,7 +104,7 @@ def test_a_chain_goes_through_intermediates(ca):
 
 
 @pytest.mark.parametrize("asked", [{}, {"path_len": None}, {"path_len": 0}])
-def test_ca_that_is_issued_has_no_ca_below_unless_asked_for(ca, asked):
+def test_issued_ca_has_path_len_0_by_default(ca, asked):
     """The default of C and Rust: a root may have any number below it."""
     assert ca.intermediate(**asked).cert.path_len == 0
     assert ca.intermediate(path_len=2).intermediate(path_len=1).cert.path_len == 1
@@ -131,7 +131,7 @@ def test_ssl_and_openssl_take_what_we_write(ca, tmp_path, key):
     subprocess.run(command, check=True, capture_output=True)
 
 
-def test_files_are_there_only_for_the_block(ca):
+def test_files_exist_only_in_the_with_block(ca):
     with ca.issue("localhost").files() as files:
         assert all(os.path.exists(path) for path in files)
     assert not any(os.path.exists(path) for path in files)
@@ -197,7 +197,7 @@ def test_a_key_that_does_not_fit_is_refused(ca):
 
 
 @pytest.mark.parametrize("valid", ["", "90", "1y", "-1d", "2d..1d", "d", "..", "1d.."])
-def test_bad_validities_are_named(ca, valid):
+def test_error_names_invalid_validity_argument(ca, valid):
     with pytest.raises(tlsmith.ConfigError) as caught:
         ca.issue("localhost", valid=valid)
     assert repr(valid) in str(caught.value)
@@ -215,7 +215,7 @@ def test_non_certificate_is_rejected(source):
     assert caught.value.code == "cert.parse"
 
 
-def test_files_that_cannot_be_read_are_named(tmp_path):
+def test_error_names_unreadable_file(tmp_path):
     for path in (tmp_path, tmp_path / "missing.pem", "/dev/zero"):
         with pytest.raises(tlsmith.ConfigError, match=str(path)) as caught:
             tlsmith.load_certificates(path)

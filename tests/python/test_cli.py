@@ -96,7 +96,7 @@ def test_standard_files_that_are_closed_are_no_failure(cli, closed):
     assert (cli.directory / "localhost.pem").is_file()
 
 
-def test_arguments_that_are_not_text_are_named(cli):
+def test_error_names_argument_that_is_not_text(cli):
     for arguments in (("issue", b"caf\xe9"), ("connect", b"caf\xe9:1")):
         command = [*COMMAND, *arguments]
         done = subprocess.run(command, env=cli.environment, capture_output=True, text=True)

@@ -98,7 +98,7 @@ def test_issued_certificate_has_requested_fields(cli, tmp_path):
     assert again["certificate"]["serial"] != said["certificate"]["serial"]
 
 
-def test_clients_get_theirs_as_pkcs12_too(cli, tmp_path):
+def test_issue_writes_pkcs12_for_clients(cli, tmp_path):
     (tmp_path / "password").write_text("open sesame\n")
     options = ("--client", "--p12", "alice.p12", "--password-file", "password")
     cli.run("issue", "alice@example.org", *options)
@@ -262,7 +262,7 @@ def test_revoking_at_the_same_time_loses_nothing(cli):
     assert {f"0x{entry['serial']}" for entry in said["revoked"]} == set(serials)
 
 
-def test_a_record_that_is_broken_or_anothers_is_never_replaced(cli, tmp_path):
+def test_broken_or_foreign_crl_is_never_replaced(cli, tmp_path):
     cli.run("issue", "a.test")
     record = cli.authority / "ca.crl"
     record.write_text("not a CRL")

@@ -48,7 +48,7 @@ def test_request_does_not_choose_the_names_of_files(cli, name):
 
 
 @pytest.mark.parametrize("role", ["-key", "-chain", "-combined", "-csr"])
-def test_host_called_like_a_role_gets_files_of_its_own(cli, role):
+def test_host_named_like_a_role_gets_its_own_files(cli, role):
     cli.run("issue", "www.test")
     before = contents(cli.directory)
     said = cli.json("issue", f"www.test{role}")
@@ -57,7 +57,7 @@ def test_host_called_like_a_role_gets_files_of_its_own(cli, role):
 
 
 @pytest.mark.parametrize("name", ["ca", "ca-key", "CA"])
-def test_host_called_like_the_authority_leaves_it_alone(cli, name):
+def test_host_named_ca_does_not_overwrite_the_root(cli, name):
     cli.run("ca", "init")
     before = contents(cli.authority)
     for verb in ("issue", "csr"):
@@ -75,7 +75,7 @@ def test_authority_is_not_replaced_even_by_force(cli):
     assert contents(cli.authority) == before
 
 
-def test_request_beside_its_certificate_stays(cli):
+def test_sign_keeps_request_beside_its_certificate(cli):
     key, name = "www.example.test-key.pem", "www.example.test.pem"
     request(cli, name, "/CN=x", "subjectAltName=DNS:www.example.test", key=key)
     before = contents(cli.directory)
@@ -187,7 +187,7 @@ def certificate_for_another(path):
         ("a.test-combined.pem", certificate_for_another),
     ],
 )
-def test_issue_leaves_files_of_others(cli, file, make):
+def test_issue_keeps_foreign_files(cli, file, make):
     cli.run("ca", "init")
     path = cli.directory / file
     make(path)
@@ -203,7 +203,7 @@ def test_issue_leaves_files_of_others(cli, file, make):
 
 @pytest.mark.parametrize("make", [foreign_key, encrypted_key, foreign_certificate, text])
 @pytest.mark.parametrize("is_renewal", [True, False])
-def test_issue_leaves_keys_of_others(cli, make, is_renewal):
+def test_issue_keeps_foreign_keys(cli, make, is_renewal):
     cli.run("ca", "init")
     if is_renewal:
         cli.run("issue", "a.test")
@@ -240,7 +240,7 @@ def test_sign_does_not_part_a_certificate_from_its_key(cli):
     cli.run("sign", "a.test-csr.pem", "--force")
 
 
-def test_key_that_is_given_stays_as_it_is(cli):
+def test_issue_keeps_the_given_key_file(cli):
     (cli.directory / "password").write_text("secret\n")
     cli.run("key", "--out", "a.test-key.pem", "--password-file", "password")
     before = (cli.directory / "a.test-key.pem").read_bytes()
@@ -270,7 +270,7 @@ def test_inputs_are_not_replaced_even_by_force(cli):
     assert all(name.startswith("authority/") for name in set(made) - set(before))
 
 
-def test_other_files_in_the_way_are_left(cli):
+def test_issue_replaces_foreign_pkcs12_only_with_force(cli):
     (cli.directory / "password").write_text("secret\n")
     cli.run("ca", "init")
     (cli.directory / "p.p12").write_text("precious")
@@ -280,7 +280,7 @@ def test_other_files_in_the_way_are_left(cli):
     cli.run("issue", "a.test", *options, "--force")
 
 
-def test_root_of_another_authority_stays(cli):
+def test_issue_keeps_root_of_another_ca(cli):
     cli.run("ca", "init")
     root, other = cli.authority / "ca.pem", tlsmith.CA().cert_pem
     (cli.directory / "ca.pem").write_bytes(other)
@@ -330,7 +330,7 @@ def full_disk():
         ["ca", "init", "--ca-dir", "other"],
     ],
 )
-def test_full_disk_leaves_the_old_files_and_no_others(cli, command):
+def test_full_disk_keeps_old_files_and_adds_none(cli, command):
     cli.run("issue", "a.test")
     cli.run("csr", "b.test")
     cli.run("key", "--out", "key.pem")
@@ -341,7 +341,7 @@ def test_full_disk_leaves_the_old_files_and_no_others(cli, command):
     assert contents(cli.directory) == before
 
 
-def test_file_that_cannot_be_replaced_leaves_all_of_them(cli):
+def test_unwritable_file_keeps_all_old_files(cli):
     cli.run("issue", "a.test")
     (cli.directory / "a.test-chain.pem").unlink()
     (cli.directory / "a.test-chain.pem").mkdir()

@@ -154,7 +154,7 @@ def test_a_certificate_is_issued_for_the_names(cli):
             client.connect(("127.0.0.1", port), server_name="localhost")
 
 
-def test_clients_without_a_certificate_are_turned_away(cli, ca, tmp_path):
+def test_server_rejects_clients_without_certificate(cli, ca, tmp_path):
     root = tmp_path / "root.pem"
     root.write_bytes(ca.cert_pem)
     (tmp_path / "index.html").write_text("for members")
@@ -178,7 +178,7 @@ def test_connect_offers_requested_versions_and_protocols(cli):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_end_it_with_close_notify(cli, number):
+def test_signals_end_serve_with_close_notify(cli, number):
     with cli.serve("--echo") as (process, port, announced):
         with tlsmith.connect("localhost", port, trust=announced["ca"]) as sock:
             sock.sendall(b"x")

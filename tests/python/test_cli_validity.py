@@ -29,8 +29,8 @@ def test_inspect_reports_invalid_times_first(cli, ca, valid, label, status):
     site = ca.issue("localhost", valid=valid)
     files = site.write(cli.directory)
     moment = site.cert.not_after if status == "expired" else site.cert.not_before
-    verb = "ended" if status == "expired" else "begins"
-    expected = f"CN=localhost {verb} on {moment:%Y-%m-%d %H:%M:%S} UTC"
+    verb = "expired on" if status == "expired" else "is valid from"
+    expected = f"CN=localhost {verb} {moment:%Y-%m-%d %H:%M:%S} UTC"
     for path in (files.cert, files.chain, files.combined):
         said = cli.out("inspect", path)
         assert said.startswith(label) and expected in said.splitlines()[0]
@@ -42,7 +42,7 @@ def test_inspect_reports_invalid_times_first(cli, ca, valid, label, status):
     assert cli.json("inspect", "site.crl")["documents"][0]["status"] == status
 
 
-def test_each_certificate_of_a_chain_that_has_ended_is_named(cli, ca):
+def test_inspect_names_each_expired_certificate_of_a_chain(cli, ca):
     old = tlsmith.CA("Old CA", valid=ENDED)
     middle = ca.intermediate("Old issuer", valid=ENDED)
     pem = ca.issue("localhost").cert.pem + middle.cert.pem + old.cert.pem
@@ -76,7 +76,7 @@ def test_an_option_about_verification_verifies(cli, ca):
 
 
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("connect", "localhost:1")])
-def test_a_certificate_without_its_key_is_named_with_the_option(cli, ca, command):
+def test_error_about_missing_key_names_the_option(cli, ca, command):
     site = ca.issue("localhost")
     files = site.write(cli.directory)
     (cli.directory / "cert.der").write_bytes(site.cert.der)
@@ -125,7 +125,7 @@ def test_inspect_verifies_only_certificates(cli, ca):
         assert f"'{file}' is {kind}, and only certificates can be verified" in said
 
 
-def test_a_key_of_another_certificate_is_named(cli, ca):
+def test_error_names_key_of_another_certificate(cli, ca):
     (cli.directory / "cert.pem").write_bytes(ca.issue("localhost").cert.pem)
     (cli.directory / "other.pem").write_bytes(tlsmith.Key.generate().pem)
     said = cli.fails("serve", "--port", "0", "--cert", "cert.pem", "--key", "other.pem")
@@ -145,7 +145,7 @@ def test_error_explains_file_in_place_of_ca_folder(cli):
     assert f"'{cli.authority}'" in said and "a file of that name exists" in said
 
 
-def test_an_encrypted_key_is_served_and_shown_with_its_password(cli, ca):
+def test_verbs_load_encrypted_key_with_its_password(cli, ca):
     site = ca.issue("localhost")
     (cli.directory / "password").write_bytes("pässwörd\n".encode())
     (cli.directory / "site.p12").write_bytes(site.pkcs12("pässwörd", legacy=True))
@@ -162,7 +162,7 @@ def test_an_encrypted_key_is_served_and_shown_with_its_password(cli, ca):
         assert "--password-file needs --cert" in said
 
 
-def test_a_file_with_a_key_of_openssh_is_no_argument_that_looks_like_one(cli):
+def test_file_of_openssh_key_is_accepted_as_argument(cli):
     label = "OPENSSH PRIVATE KEY"
     pem = f"-----BEGIN {label}-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU=\n-----END {label}-----\n"
     (cli.directory / "id").write_text(pem)
@@ -173,7 +173,7 @@ def test_a_file_with_a_key_of_openssh_is_no_argument_that_looks_like_one(cli):
 
 
 @pytest.mark.parametrize("key", ["ecdsa-p256", "ed448"])
-def test_installing_for_browsers_says_which_keys_they_accept(cli, key):
+def test_install_for_browsers_names_accepted_key_types(cli, key):
     profile = cli.directory / ".pki/nssdb"
     profile.mkdir(parents=True)
     subprocess.run(["certutil", "-N", "--empty-password", "-d", f"sql:{profile}"], check=True)

@@ -26,7 +26,7 @@ def warnings(cli, *command):
         (["a.test", "--days", "398"], []),
         (["a.test", "--days", "399"], ["399 days: browsers reject more than 398"]),
         (["a.test", "--days", "825"], ["except from roots that the user installed"]),
-        (["a.test", "--days", "826"], ["826 days: Apple's systems refuse"]),
+        (["a.test", "--days", "826"], ["826 days: Apple's systems reject"]),
         (["*.test", "--days", "3000"], ["matches no host", "Apple"]),
         # Clients' certificates are no browser's business.
         (["alice@a.test", "--days", "3000"], []),

@@ -349,7 +349,7 @@ def test_anyio_rejects_untrusted_server(engine, run_anyio, localhost, refusals):
     assert len(engine.cores) == 3 and not engine.clients
 
 
-def test_anyio_makes_our_contexts_after_install(
+def test_anyio_creates_tlsmith_contexts_after_install(
     installed, run_anyio, localhost, monkeypatch, ca_file
 ):
     monkeypatch.setenv("SSL_CERT_FILE", ca_file)

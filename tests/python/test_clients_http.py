@@ -239,7 +239,7 @@ def test_after_install_an_unknown_authority_is_refused(installed, alone, other_c
     assert installed.cores and not installed.clients
 
 
-def test_uninstall_takes_it_back(engine, alone, trusted_by_default, ca_file, server):
+def test_uninstall_undoes_install(engine, alone, trusted_by_default, ca_file, server):
     tlsmith.ssl.install()
     tlsmith.ssl.uninstall()
     get, _ = alone

@@ -354,7 +354,7 @@ def tls_proxy(context):
     assert not thread.is_alive()
 
 
-def test_tls_goes_through_tls(installed, ca, ca_file, server):
+def test_tls_runs_inside_tls(installed, ca, ca_file, server):
     with tls_proxy(openssl_server(ca.issue("localhost"))) as proxy:
         with urllib3.ProxyManager(f"https://localhost:{proxy}", ca_certs=ca_file) as pool:
             answer = pool.request("GET", f"https://localhost:{server}/inside", headers=CLOSE)

@@ -119,14 +119,14 @@ def uvicorn_server(**options):
     return in_loop(serve)
 
 
-def test_uvicorn_makes_our_context_after_install(installed, ca, ca_file, files):
+def test_uvicorn_creates_tlsmith_context_after_install(installed, ca, ca_file, files):
     with uvicorn_server(ssl_certfile=files.cert, ssl_keyfile=files.key) as port:
         assert json.loads(curl(ca_file, f"https://localhost:{port}/"))["scheme"] == "https"
         assert read(openssl_client(ca), port)["http"] == "1.1"
     assert len(installed.servers) == 2
 
 
-def test_uvicorn_takes_our_context(engine, ca, localhost):
+def test_uvicorn_accepts_tlsmith_context(engine, ca, localhost):
     context = tlsmith.Server(localhost, client_trust=ca).ssl_context()
     alice = openssl_client(ca)
     ca.issue_client("alice@example.org").configure(alice)
@@ -194,7 +194,7 @@ def hypercorn_server(files):
     return in_loop(serve)
 
 
-def test_http_2_reaches_a_server_on_our_engine(installed, ca, ca_file, files):
+def test_http_2_reaches_server_over_tlsmith(installed, ca, ca_file, files):
     with hypercorn_server(files) as port:
         url = f"https://localhost:{port}/"
         assert json.loads(curl(ca_file, url, "--http2"))["http"] == "2"
@@ -205,7 +205,7 @@ def test_http_2_reaches_a_server_on_our_engine(installed, ca, ca_file, files):
     assert [info.alpn for info in installed.servers] == ["h2", "h2", "http/1.1"]
 
 
-def test_http_2_of_httpx_on_our_engine(engine, ca, files):
+def test_httpx_uses_http_2_over_tlsmith(engine, ca, files):
     context = tlsmith.Client(trust=ca).ssl_context()
     with hypercorn_server(files) as port:
         with httpx.Client(verify=context, http2=True, trust_env=False) as client:

@@ -343,7 +343,7 @@ def closed_while(sock, call, ready=lambda: None):
 
 
 @pytest.mark.parametrize("waits_in", ["recv", "unwrap"])
-def test_closing_wakes_the_thread_that_waits_and_tells_the_peer(client, server, waits_in):
+def test_close_wakes_waiting_thread_and_sends_close_notify(client, server, waits_in):
     with open_pair(client, server) as (ours, theirs):
         assert closed_while(ours, getattr(ours, waits_in)).code == "state"
         assert theirs.recv() == b""
@@ -427,7 +427,7 @@ def test_wrong_types_raise_type_errors(client, server, identity):
             assert len(str(caught.value)) < 100
 
 
-def test_wrong_values_are_named(identity):
+def test_error_names_wrong_values(identity):
     for call, part in (
         (lambda: tlsmith.Client(min_version="1.1"), "1.1"),
         (lambda: tlsmith.Client(min_version="1.3", max_version="1.2"), "TLS 1.3"),

@@ -66,7 +66,7 @@ def test_common_name_keeps_exact_text_for_programs():
 
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]])
-def test_the_command_line_prints_only_lines_of_its_own(tmp_path, arguments):
+def test_command_line_escapes_untrusted_text(tmp_path, arguments):
     counts = []
     for text in ("harmless", EVIL):
         file = tmp_path / "cert.pem"

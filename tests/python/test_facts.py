@@ -215,7 +215,7 @@ def test_the_end_point_binding_is_the_fingerprint_of_the_certificate(kind, versi
             assert side.channel_binding("tls-server-end-point") == expected
 
 
-def test_the_server_binds_to_the_certificate_that_it_presented():
+def test_server_end_point_binding_uses_presented_certificate():
     ca = tlsmith.CA(key=a_key("ecdsa-p384"))
     sites = [ca.issue("a.example"), ca.issue("b.example")]
     for server in tlsmith.Server(sites), tlsmith.Server(sites[0], on_hello=lambda _: sites[1]):
@@ -313,7 +313,7 @@ def test_tls_1_2_cannot_refresh_keys(client, server):
     assert caught.value.code == "config.unsupported"
 
 
-def test_refreshed_keys_go_out_without_io_too(client, server):
+def test_refresh_keys_works_without_io(client, server):
     near, far = memory_pair(client, server)
     for side, other in ((near, far), (far, near)):
         side.refresh_keys()
@@ -375,7 +375,7 @@ def test_openssl_has_the_same_number_for_what_is_unknown(ca, identity):
 
 @pytest.mark.parametrize("check", ["leaf", "chain"])
 @pytest.mark.parametrize("unknown", ["fail", "allow"])
-def test_crls_are_applied_as_strictly_as_is_said(check, unknown):
+def test_crl_strictness_is_applied(check, unknown):
     ca = tlsmith.CA("Root")
     middle = ca.intermediate()
     site, revoked = middle.issue("localhost"), middle.issue("localhost")

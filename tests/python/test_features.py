@@ -156,7 +156,7 @@ def test_sessions_are_resumed(client, server, version):
     assert resumes(client, server), "the others are not affected"
 
 
-def test_tickets_are_as_many_as_are_asked_for(client, identity):
+def test_server_sends_the_configured_number_of_tickets(client, identity):
     for count in (0, 1, 5):
         near, _ = memory_pair(client, tlsmith.Server(identity, tickets=count))
         assert len(near.tickets) == count
@@ -179,7 +179,7 @@ def test_servers_with_the_same_ticket_keys_resume_each_others_sessions(client, i
     assert not resumes(client, tlsmith.Server(identity))
 
 
-def test_ticket_keys_that_are_none_are_refused(identity):
+def test_invalid_ticket_keys_are_rejected(identity):
     for wrong in (32, [32], os.urandom(32), "x" * 32, ["x" * 32], [None]):
         with pytest.raises(TypeError):
             tlsmith.Server(identity, ticket_keys=wrong)
@@ -215,7 +215,7 @@ def say(client, server, early):
     return outcome, heard[0]
 
 
-def test_early_data_arrives_once_whatever_becomes_of_it(ca, identity):
+def test_early_data_arrives_once_if_accepted_or_rejected(ca, identity):
     client = tlsmith.Client(trust=ca, early_data=True)
     server = tlsmith.Server(identity, early_data=100_000)
     assert say(client, server, b"hello") == ("none", (b"", b"hello!", "none"))
@@ -229,7 +229,7 @@ def test_early_data_arrives_once_whatever_becomes_of_it(ca, identity):
     assert say(client, refusing, b"hello")[1][:2] == (b"", b"hello!")
 
 
-def test_early_data_beyond_what_is_allowed_comes_after_the_handshake(ca, identity):
+def test_early_data_above_the_limit_follows_the_handshake(ca, identity):
     client = tlsmith.Client(trust=ca, early_data=True)
     server = tlsmith.Server(identity, early_data=1000)
     data = os.urandom(100_000)

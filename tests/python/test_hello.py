@@ -38,7 +38,7 @@ def test_sni_selects_among_identities(client, sites):
     assert error.reason == "name_mismatch"
 
 
-def test_strict_servers_refuse_names_that_are_not_theirs(client, sites):
+def test_require_known_name_rejects_unknown_names(client, sites):
     server = tlsmith.Server(list(sites.values()), require_known_name=True)
     with open_pair(client, server, "b.example") as (ours, _):
         assert ours.peer == sites["b.example"].cert
@@ -142,7 +142,7 @@ def test_on_hello_gets_the_hello_of_ssl_client(ca, identity):
     assert hello == tuple(hello), "it is a tuple with names"
 
 
-def test_the_versions_of_a_client_are_those_that_it_is_set_to(client, identity):
+def test_client_offers_its_configured_versions(client, identity):
     heard = []
     server = tlsmith.Server(identity, on_hello=heard.append)
     for settings, versions in (

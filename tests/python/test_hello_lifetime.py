@@ -12,7 +12,7 @@ import pytest
 import tlsmith
 
 
-def test_server_in_a_cycle_lives_as_long_as_the_connection_it_answers(ca, localhost):
+def test_selected_server_in_a_cycle_lives_with_its_connection(ca, localhost):
     lines = []
 
     def fresh(hello):

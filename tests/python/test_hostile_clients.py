@@ -182,7 +182,7 @@ for count, sock in enumerate(listener):
 """
 
 
-def test_a_process_without_descriptors_serves_when_it_has_some(client, identity, tmp_path):
+def test_listener_recovers_from_lack_of_descriptors(client, identity, tmp_path):
     files = identity.write(tmp_path)
     command = [sys.executable, "-c", WITHOUT_DESCRIPTORS, files.combined]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -195,7 +195,7 @@ def test_a_process_without_descriptors_serves_when_it_has_some(client, identity,
         assert b"Too many open files" in process.stderr.read()
 
 
-def test_errors_without_descriptors_are_ours_too(client, server, tmp_path):
+def test_errors_without_descriptors_are_tlsmiths(client, server, tmp_path):
     path = tmp_path / "socket"
     with server.listen(path):
         lowest = os.dup(0)

@@ -60,7 +60,7 @@ def test_the_systems_store_is_changed_and_changed_back(ca, debian):
     assert ca.uninstall(["system"], prefix=debian) == []
 
 
-def test_two_authorities_do_not_get_into_each_others_way(ca, debian):
+def test_two_cas_can_be_installed_together(ca, debian):
     other = tlsmith.CA()
     for one in (ca, other):
         one.install(["system"], prefix=debian)
@@ -165,7 +165,7 @@ def test_the_profiles_of_a_user_are_found(ca, profile, tmp_path, monkeypatch):
     assert ca.install(["nss"]) == [f"nss:{chromium}", f"nss:{firefox}"]
 
 
-def test_a_profile_without_a_store_is_named(ca, tmp_path):
+def test_error_names_profile_without_nss_database(ca, tmp_path):
     with pytest.raises(tlsmith.ConfigError, match="certutil -N"):
         ca.install(["nss"], profiles=[tmp_path])
 
@@ -196,13 +196,13 @@ def test_a_keystore_of_java_is_changed_and_changed_back(ca, tmp_path, monkeypatc
     assert name not in run(*keytool, "-list")
 
 
-def test_a_java_home_without_a_keystore_is_named(ca, tmp_path, monkeypatch):
+def test_error_names_java_home_without_keystore(ca, tmp_path, monkeypatch):
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(tlsmith.ConfigError, match="JAVA_HOME is .*cacerts"):
         ca.install(["java"])
 
 
-def test_a_store_that_is_not_known_is_named(ca):
+def test_error_names_unknown_store(ca):
     with pytest.raises(tlsmith.ConfigError, match="'windows'"):
         ca.install(["windows"])
     with pytest.raises(TypeError, match="sequence"):

@@ -30,7 +30,7 @@ def test_usages_beside_tls_are_issued(ca):
     assert refused.value.reason == "wrong_usage"
 
 
-def test_usages_stand_in_a_request_too(ca):
+def test_csr_requests_usages(ca):
     csr = tlsmith.CSR("a@example.org", usage=["email"])
     cert = ca.sign(csr, copy_extensions=True).cert
     assert cert.extended_key_usage == ("emailProtection",)
@@ -65,12 +65,12 @@ def test_every_serial_number_of_the_standard_is_issued(ca, serial):
 
 
 @pytest.mark.parametrize("serial", [0, -1, 2**159])
-def test_another_serial_number_is_named(ca, serial):
+def test_error_names_invalid_serial_number(ca, serial):
     with pytest.raises(tlsmith.ConfigError, match=f"serial is {serial}"):
         ca.issue("localhost", serial=serial)
 
 
-def test_extensions_stand_as_they_are(ca):
+def test_requested_extensions_appear_unchanged(ca):
     wanted = {
         "1.3.6.1.4.1.55555.1": b"\x05\x00",
         "1.3.6.1.4.1.55555.2": (True, b"\x0c\x02hi"),

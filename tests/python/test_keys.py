@@ -74,13 +74,13 @@ def test_encrypted_keys_of_cryptography_are_read(key):
             assert caught.value.code == "config.argument"
 
 
-def test_a_plain_key_is_loaded_with_a_password_too():
+def test_unencrypted_key_loads_with_a_password():
     key = a_key("ed448")
     assert tlsmith.Key.load(key.pem, "whatever").der == key.der
 
 
 @pytest.mark.parametrize("password", [None, PASSWORD])
-def test_keys_are_saved_for_their_owner_alone(tmp_path, password):
+def test_keys_are_saved_with_mode_0600(tmp_path, password):
     key, path = a_key("ecdsa-p521"), tmp_path / "key.pem"
     path.write_text("what was there before")
     path.chmod(0o644)
@@ -157,7 +157,7 @@ def test_pkcs12_keeps_every_type_of_key(key):
         ([], None, "My CA"),
     ],
 )
-def test_openssl_shows_the_name_of_a_pkcs12_file(tmp_path, names, name, shown):
+def test_openssl_prints_friendly_name_of_pkcs12(tmp_path, names, name, shown):
     ca = tlsmith.CA("My CA")
     path = tmp_path / "x.p12"
     path.write_bytes((ca.issue(*names) if names else ca).pkcs12("secret", name))

@@ -53,6 +53,6 @@ def test_imports_that_go_up_and_cycles_are_found(layers, tmp_path, monkeypatch):
     assert layers.cycles("other") == [["one", "two"]]
 
 
-def test_the_picture_shows_the_imports_of_now(layers):
+def test_architecture_picture_matches_the_imports(layers):
     drawn = (ROOT / "docs" / "architecture.svg").read_text()
     assert drawn == layers.draw(), "run: python3 tests/layers.py --draw"

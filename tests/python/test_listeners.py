@@ -89,7 +89,7 @@ def test_listeners_may_share_a_port(server):
         assert str(first.address[1]) in str(caught.value)
 
 
-def test_the_default_time_limit_of_sockets_leaves_ours_alone(client, server):
+def test_setdefaulttimeout_does_not_change_tlsmith_timeouts(client, server):
     with server.listen(("127.0.0.1", 0)) as listener:
         socket.setdefaulttimeout(PATIENCE)
         try:
@@ -203,7 +203,7 @@ def test_error_names_invalid_address(client, server, address):
         assert repr(address) in str(caught.value)
 
 
-def test_ports_are_numbers_and_nothing_that_is_taken_for_one(client, server):
+def test_port_must_be_an_int(client, server):
     for call in (client.connect, server.listen):
         for port in (True, "443", 1.5, None):
             with pytest.raises(TypeError, match="a port must be an int") as caught:

@@ -31,7 +31,7 @@ def test_the_local_authority_is_made_once_and_loaded_then(tmp_path):
     tlsmith.Trust.roots(folder / "ca.pem").verify(site, hostname="localhost")
 
 
-def test_it_is_where_the_environment_says(tmp_path, monkeypatch):
+def test_local_ca_folder_follows_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.delenv("TLSMITH_CA", raising=False)
     ca = tlsmith.CA.local()
@@ -41,7 +41,7 @@ def test_it_is_where_the_environment_says(tmp_path, monkeypatch):
     assert (tmp_path / "mine/ca.pem").exists()
 
 
-def test_it_is_in_the_home_folder_without_an_environment(tmp_path, monkeypatch):
+def test_local_ca_is_in_the_home_folder_by_default(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", "relative, so it does not count")
     monkeypatch.delenv("TLSMITH_CA", raising=False)

@@ -127,7 +127,7 @@ def test_received_bytes_are_counted_as_readable(client, server):
     assert near.readable == 1 and not near.wants_read
 
 
-def test_bytes_for_the_peer_come_in_the_sizes_that_are_asked_for(client, server):
+def test_data_to_send_honours_its_limit(client, server):
     near, far = memory_pair(client, server)
     near.write(b"x" * 1000)
     assert near.wants_write
@@ -278,7 +278,7 @@ def test_a_refusal_leaves_its_alert_for_the_peer(client):
     assert not far.wants_read
 
 
-def test_garbage_is_refused_with_an_alert_unless_it_is_no_tls_at_all(server):
+def test_garbage_gets_an_alert_unless_it_is_not_tls(server):
     for garbage, answer in (
         (b"\x16\x03\x01\x00\x04\x02\x00\x00\x00", b"\x15"),
         (b"GET / HTTP/1.1\r\n\r\n", b""),

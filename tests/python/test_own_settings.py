@@ -42,7 +42,7 @@ def connections(client, server, own, theirs):
             yield tls, accepted
 
 
-def test_a_connection_offers_protocols_of_its_own(client, server):
+def test_connection_offers_its_own_protocols(client, server):
     client, server = client.replace(alpn=["h3"]), server.replace(alpn=["h2", "pop3"])
     for own, theirs, agreed in (
         ({"alpn": ["h2"]}, {}, "h2"),
@@ -59,7 +59,7 @@ def test_a_connection_offers_protocols_of_its_own(client, server):
         near.do_handshake()
 
 
-def test_a_connection_presents_an_identity_of_its_own(client, guarded, ca, alice, bob):
+def test_connection_presents_its_own_identity(client, guarded, ca, alice, bob):
     client = client.replace(identity=alice)
     other = ca.issue("localhost", "other.example")
     theirs = {"identity": other}
@@ -89,7 +89,7 @@ def test_verified_name_is_server_name_not_sni(client, server, sni):
     assert (caught.value.reason, caught.value.hostname) == ("name_mismatch", "wrong.example")
 
 
-def test_connect_in_one_call_requests_another_name_too(ca, server):
+def test_connect_function_takes_sni(ca, server):
     with server.listen(("127.0.0.1", 0)) as listener:
         with thread(lambda: listener.accept(handshake=True)) as accepting:
             host, port = listener.address
@@ -109,7 +109,7 @@ WRONG_NAMES = [({"sni": wrong}, "sni must be") for wrong in (True, 5, b"front.ex
 
 
 @pytest.mark.parametrize(("own", "beginning"), WRONG_TYPES + WRONG_NAMES)
-def test_settings_of_the_wrong_type_leave_the_socket_alone(client, server, own, beginning):
+def test_wrap_with_wrong_types_keeps_the_socket(client, server, own, beginning):
     near, far = socketpair()
     calls = [
         lambda: client.buffer("localhost", **own),

@@ -139,7 +139,7 @@ def test_every_extension_name_is_in_the_text():
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_name_on_the_page_is_there(language):
+def test_every_name_in_parity_exists(language):
     exists = {
         "C": in_c().__contains__,
         "Rust": in_rust().__contains__,

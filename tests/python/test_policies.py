@@ -112,7 +112,7 @@ def test_server_presents_identity_only_to_clients_naming_its_issuer(ca, identity
 
 
 @BOTH_VERSIONS
-def test_a_handshake_says_whether_its_hello_was_retried(client, server, version):
+def test_hello_retried_reports_hello_retry_request(client, server, version):
     client = client.replace(max_version=version, groups=["x25519", "secp384r1"])
     for groups, retried in ((["x25519"], False), (["secp384r1"], version == "1.3")):
         near, far = client.buffer("localhost"), server.replace(groups=groups).buffer()
@@ -149,7 +149,7 @@ def test_strict_peers_refuse_what_departs_from_rfc_5280(without):
     assert is_accepted(client.replace(strict=True), server) is (without == "nothing")
 
 
-def test_common_names_count_where_that_is_allowed():
+def test_allow_common_name_uses_the_common_name():
     (case,) = tlsmith.testing.bad("cn-only")
     server = tlsmith.Server(case.identity)
     client = tlsmith.Client(trust=case.trust)
@@ -196,7 +196,7 @@ def test_server_selects_by_its_own_cipher_order(client, identity):
         assert near.info.cipher == expected
 
 
-def test_unknown_protocols_are_ignored_where_that_is_said(client, identity):
+def test_ignore_unknown_alpn_negotiates_no_protocol(client, identity):
     client = client.replace(alpn=["h3"])
     server = tlsmith.Server(identity, alpn=["h2"])
     assert not is_accepted(client, server)

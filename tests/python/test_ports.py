@@ -119,7 +119,7 @@ def test_smtp_send_reports_a_refused_recipient(smtp_send, mail, ca_file):
     assert mailbox.messages == []
 
 
-def test_smtp_send_takes_no_addresses_with_commands_in_them(smtp_send, ca_file):
+def test_smtp_send_rejects_addresses_with_commands(smtp_send, ca_file):
     for address in ("a@b>\r\nDATA", "<a@b", "a@b\n"):
         assert run(smtp_send, "localhost", 1, address, "a@b", ca_file).returncode == 2
 
@@ -279,7 +279,7 @@ def test_download_refuses_errors_and_servers_that_it_cannot_verify(
         assert (tmp_path / "got.part").read_bytes() == b""
 
 
-def test_download_takes_urls_of_https_alone(download, tmp_path):
+def test_download_accepts_only_https_urls(download, tmp_path):
     for url in ("http://localhost/", "https://", "https:///x", "https://a b/", "https://a/\r\nX:"):
         assert run(download, url, "got", cwd=tmp_path).returncode == 2
 

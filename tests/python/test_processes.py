@@ -47,7 +47,7 @@ def run(program, status=0, patience=PATIENCE):
 # Forks.
 
 
-def test_a_forked_child_that_exits_leaves_the_connection_alone():
+def test_exit_of_forked_child_keeps_the_connection():
     program = """
         ours, theirs = open_pair()
         listener = server.listen(("127.0.0.1", 0))
@@ -174,7 +174,7 @@ def test_workers_of_multiprocessing_use_the_contexts_of_their_parent():
     assert run(program) == "False True\n"
 
 
-def test_a_forked_child_serves_the_plain_socket_that_it_was_given():
+def test_forked_child_serves_plain_socket():
     program = """
         near, far = socket.socketpair()
         child = os.fork()

@@ -45,7 +45,7 @@ anything = st.one_of(
 
 @relaxed
 @given(names=st.lists(name, min_size=1, max_size=5, unique=True))
-def test_every_name_comes_back_as_it_was_given(ca, names):
+def test_issued_names_are_exact(ca, names):
     cert = ca.issue(*names, key=a_key("ecdsa-p256")).cert
     canonical = [_canonical(one) for one in names]
     assert [_canonical(one) for one in cert.names] == canonical
@@ -83,7 +83,7 @@ def test_any_text_is_a_valid_name_or_rejected(ca, text):
 
 @relaxed
 @given(text=st.text(min_size=1, max_size=64))
-def test_an_organization_stands_as_it_was_given_or_is_refused(ca, text):
+def test_organization_is_exact_or_rejected(ca, text):
     try:
         cert = ca.issue("localhost", organization=text, key=a_key("ecdsa-p256")).cert
     except REFUSALS as refusal:

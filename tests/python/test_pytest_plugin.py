@@ -107,7 +107,7 @@ def test_the_type_of_the_keys_is_set(suite):
     result.assert_outcomes(passed=1)
 
 
-def test_every_kind_of_bad_certificate_comes_in_turn(suite):
+def test_tls_bad_runs_with_every_kind(suite):
     from tlsmith.testing import KINDS
 
     result = suite(
@@ -125,7 +125,7 @@ def test_every_kind_of_bad_certificate_comes_in_turn(suite):
     result.assert_outcomes(passed=len(KINDS))
 
 
-def test_the_plugin_costs_a_run_that_does_not_use_it_nothing(suite):
+def test_unused_pytest_plugin_imports_nothing(suite):
     result = suite(
         """
         import sys

@@ -108,7 +108,7 @@ def test_waiting_for_the_hello_has_the_time_limit_of_the_socket(server):
             accepted.receive_hello()
 
 
-def test_listeners_limit_the_handshake_also_while_it_is_paused(client, server):
+def test_handshake_timeout_applies_to_paused_handshake(client, server):
     near = client.buffer("localhost")
     with server.listen(("127.0.0.1", 0), handshake_timeout=0.2) as listener:
         with socket.create_connection(listener.address) as plain:
@@ -428,7 +428,7 @@ def raw_hello(*protocols):
     return b"\x16\x03\x01" + sized(message, 2)
 
 
-def test_protocols_of_any_bytes_are_told_apart_and_come_back_exactly(server):
+def test_alpn_protocols_of_any_bytes_are_distinct_and_exact(server):
     offered = [b"h2", b"\xff", b"\\xff", b"\xc3\xbf", b"\xfa\xfa", b"h2\0", b"\xef\xbf\xbd", b"a,b"]
     far = server.buffer()
     with pytest.raises(tlsmith.WantRead):

@@ -103,7 +103,7 @@ def test_the_reasons_go_in_and_come_out():
         assert theirs.name == reason
 
 
-def test_a_ca_goes_on_from_its_latest_crl():
+def test_ca_continues_from_its_latest_crl():
     ca = tlsmith.CA()
     before = ca.revoke(5, reason="superseded", at=1_700_000_000).revoke(6, at=0).crl()
     again = tlsmith.CA.load(ca.cert_pem, ca.key)
@@ -262,7 +262,7 @@ def test_a_client_refuses_a_revoked_server_of_ssl(revoked):
     assert "CERTIFICATE_REVOKED" in running.result
 
 
-def test_a_client_of_ssl_refuses_a_revoked_server_by_our_crl(revoked, tmp_path):
+def test_ssl_client_rejects_revoked_server_by_tlsmith_crl(revoked, tmp_path):
     ca, bad, good = revoked
     context = ssl_context(ssl.PROTOCOL_TLS_CLIENT, ca=ca)
     ca.crl().save(tmp_path / "ca.crl")

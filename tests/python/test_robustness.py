@@ -234,7 +234,7 @@ def test_memory_that_is_in_use_does_not_move(client, server):
         room.append(0)
 
 
-def test_buffers_that_are_none_are_refused(client, server):
+def test_non_buffers_are_rejected(client, server):
     released = memoryview(b"x")
     released.release()
     strided = memoryview(b"0123456789")[::2]
@@ -352,7 +352,7 @@ def test_server_accepts_or_rejects_its_arguments(arguments):
 
 @settings(max_examples=300, deadline=None, database=None, derandomize=True)
 @given(own=some_of(OWN), theirs=some_of(OWN[1:]), chosen=some_of(["server", *OWN[1:]]))
-def test_connections_take_or_refuse_settings_of_their_own(own, theirs, chosen):
+def test_connections_accept_or_reject_their_own_settings(own, theirs, chosen):
     try:
         near = tlsmith.Client(trust=CA).buffer("localhost", **own)
         far = SERVER_OF_CA.buffer(**theirs)
@@ -369,7 +369,7 @@ def test_connections_take_or_refuse_settings_of_their_own(own, theirs, chosen):
 
 @given(chosen=ANYTHING)
 @settings(max_examples=200, deadline=None, database=None, derandomize=True)
-def test_servers_take_or_refuse_what_on_hello_returns(chosen):
+def test_servers_accept_or_reject_results_of_on_hello(chosen):
     near = tlsmith.Client(trust=CA).buffer("localhost")
     far = tlsmith.Server(IDENTITY, on_hello=lambda hello: chosen).buffer()
     far.receive_data(near.data_to_send())

@@ -226,7 +226,7 @@ def test_a_path_of_letters_and_digits_is_still_a_path(tmp_path):
         tlsmith.load_key(tmp_path / name)
 
 
-def test_the_path_of_secrets_is_not_told_by_repr(identity):
+def test_repr_does_not_contain_private_keys(identity):
     for one in (identity, identity.key, tlsmith.Server(identity)):
         assert "PRIVATE" not in repr(one)
     assert sys.exc_info() == (None, None, None)

@@ -101,7 +101,7 @@ def test_a_proxy_drops_both_sides_of_an_idle_client(client, server, monkeypatch,
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_request_of_a_byte_at_a_time_is_given_up(client, server, monkeypatch, tmp_path):
+def test_slow_http_request_times_out(client, server, monkeypatch, tmp_path):
     monkeypatch.setattr(_services, "REQUEST_TIMEOUT", 0.2)
     with serving(server, Files(str(tmp_path))) as address, connect(client, address) as slow:
         slow.sendall(b"GET / HTTP/1.1\r\n")

@@ -275,7 +275,7 @@ def test_server_sends_no_ticket_if_store_keeps_nothing(client, identity):
     assert near.session is None or not is_resumed(client, server, near.session)
 
 
-def test_store_may_use_connections_of_its_own(client, ca, identity, server):
+def test_session_store_may_use_other_connections(client, ca, identity, server):
     """As one that is reached over TLS does, in the middle of a handshake."""
 
     class Remote(Store):
@@ -333,7 +333,7 @@ def test_connection_cannot_be_used_in_its_store(client, fleet, store):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_sockets_of_ssl_use_the_store_too(client, fleet, store, version):
+def test_ssl_sockets_use_the_session_store(client, fleet, store, version):
     client = only(client, version)
     session = met(client, fleet[0])[0].session
     context = fleet[1].ssl_context()

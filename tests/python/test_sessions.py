@@ -53,7 +53,7 @@ def test_session_of_a_connection_is_resumed_by_another(client, server, version):
     assert not near.info.resumed, "nothing but that session is resumed"
 
 
-def test_sockets_resume_a_session_too(client, server):
+def test_sockets_resume_a_session(client, server):
     with server.listen(("127.0.0.1", 0)) as listener:
 
         def serve():
@@ -80,7 +80,7 @@ def test_sockets_resume_a_session_too(client, server):
         assert tls.info.resumed
 
 
-def test_there_is_no_session_on_a_server_and_before_one_has_come(client, server):
+def test_session_is_none_on_server_and_before_first_ticket(client, server):
     near, far = client.buffer("localhost"), server.buffer()
     assert near.session is None and far.session is None
     near, far = memory_pair(client, server)
@@ -119,7 +119,7 @@ def test_new_tickets_go_to_the_resumed_session(client, server):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_callback_gets_each_session_as_it_comes(client, server, version):
+def test_on_session_gets_each_session(client, server, version):
     came = []
     client = only(client, version).replace(on_session=came.append)
     near, far = memory_pair(client, server)
@@ -136,7 +136,7 @@ def test_callback_gets_each_session_as_it_comes(client, server, version):
         assert near.info.resumed
 
 
-def test_client_with_a_callback_resumes_by_itself_all_the_same(client, server):
+def test_client_with_on_session_resumes_automatically(client, server):
     came = []
     client = client.replace(resume=True, on_session=came.append)
     assert [met(client, server)[0].info.resumed for _ in range(2)] == [False, True]
@@ -252,13 +252,13 @@ def test_session_has_its_early_data_limit(client, server):
 
 
 @pytest.mark.parametrize("wrong", [5, "session", b"", object(), True])
-def test_session_of_the_wrong_type_is_named(client, wrong):
+def test_error_names_session_of_wrong_type(client, wrong):
     with pytest.raises(TypeError, match=r"^session must be a Session, not "):
         client.buffer("localhost", session=wrong)
 
 
 @pytest.mark.parametrize("wrong", [5, "print", b"", [print]])
-def test_callback_of_the_wrong_type_is_named(wrong):
+def test_error_names_on_session_of_wrong_type(wrong):
     with pytest.raises(TypeError, match=r"^on_session must be a function, not "):
         tlsmith.Client(on_session=wrong)
 

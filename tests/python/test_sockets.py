@@ -49,7 +49,7 @@ def test_options_are_those_of_sockets(client, server):
 # Files.
 
 
-def test_lines_go_both_ways_through_files(pair):
+def test_makefile_reads_and_writes_lines(pair):
     ours, theirs = pair
     with ours.makefile("w", encoding="utf-8", newline="\r\n") as out:
         assert out.writable() and not out.readable()
@@ -129,7 +129,7 @@ def test_file_read_raises_truncated_error(client, identity):
             file.read()
 
 
-def test_modes_that_are_none_are_refused(pair):
+def test_invalid_file_modes_are_rejected(pair):
     ours, _ = pair
     for wrong in ("a", "r+", "x"):
         with pytest.raises(ValueError, match="mode"):

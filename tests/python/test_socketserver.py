@@ -172,7 +172,7 @@ def test_shutdown_can_be_made_again_where_the_network_takes_nothing(client, serv
         assert len(receiving.result) == sent
 
 
-def test_shutdown_refuses_what_it_does_not_know(client, server):
+def test_shutdown_rejects_unknown_directions(client, server):
     with open_pair(client, server) as (ours, theirs):
         for how in (-1, 3):
             with pytest.raises(tlsmith.ConfigError, match=f"how is {how}: socket.SHUT_RD"):
@@ -197,7 +197,7 @@ def test_a_listener_has_an_address_and_no_peer(server):
             call()
 
 
-def test_a_listener_waits_as_long_as_it_is_told(client, server):
+def test_accept_honours_the_timeout(client, server):
     with server.listen(("127.0.0.1", 0)) as listener:
         assert listener.gettimeout() is None
         listener.settimeout(0.01)

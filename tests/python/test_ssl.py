@@ -235,7 +235,7 @@ def test_crl_check_rejects_revoked_certificate(tmp_path):
     assert ours.verify_code == 23
 
 
-def test_a_client_without_a_common_protocol_is_served_without_one(context, serving):
+def test_server_negotiates_no_alpn_without_common_protocol(context, serving):
     serving.set_alpn_protocols(["h2"])
     context.set_alpn_protocols(["http/1.1"])
     client, server = shake_hands(context, serving)
@@ -269,7 +269,7 @@ def self_signed():
 # From and into the rest.
 
 
-def test_a_client_is_a_context_with_all_that_it_has(ca, identity):
+def test_ssl_context_of_client_has_all_its_settings(ca, identity):
     pin = tlsmith.Pin.spki(ca.cert.spki_sha256)
     client = tlsmith.Client(trust=ca, alpn=["h2"], groups=["P-384"], pins=[pin])
     server = tlsmith.Server(identity, alpn=["h2"])

@@ -263,7 +263,7 @@ def test_foreign_context_is_rejected(context, serving):
             assert client.context is context
 
 
-def test_a_given_session_is_of_the_context_that_it_came_from(ca, context, identity):
+def test_given_session_must_belong_to_the_context(ca, context, identity):
     serving = ssl_context(ssl.PROTOCOL_TLS_SERVER, identity, version=ssl.TLSVersion.TLSv1_2)
     client, server = shake_hands(context, serving)
     with client, server:
@@ -289,7 +289,7 @@ def test_an_assigned_context_resumes_nothing_that_other_roots_verified(ca, other
     assert pair.outcome() == 20
 
 
-def test_the_sni_callback_of_the_assigned_context_is_asked(ca, identity):
+def test_sni_callback_of_assigned_context_is_called(ca, identity):
     asked = {}
     for name, module in MODULES.items():
         heard = asked[name] = []

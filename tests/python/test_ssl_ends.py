@@ -347,7 +347,7 @@ def test_read_rejects_too_much_data_after_close_notify(ca, identity):
     ],
     ids=["HTTP response", "HTTP request", "zeros", "long record", "damaged record"],
 )
-def test_read_gives_openssls_reason_for_what_is_no_record(pair, side, received, reason):
+def test_read_of_non_record_has_openssls_reason(pair, side, received, reason):
     # The tickets of TLS 1.3 come first.
     with pytest.raises(ssl.SSLWantReadError):
         pair.client.read(1)

@@ -93,7 +93,7 @@ def test_a_link_in_a_folder_counts_as_its_file(hashed, tmp_path):
     assert judged(path.parent, server) != "accepted"
 
 
-def test_a_list_of_folders_is_all_of_them(tmp_path):
+def test_list_of_folders_loads_every_folder(tmp_path):
     folders = [tmp_path / "one", tmp_path / "two"]
     cas = [tlsmith.CA(f"Root {number}") for number in range(2)]
     for folder, ca in zip(folders, cas, strict=True):

@@ -87,7 +87,7 @@ def run(*parts):
 
 @pytest.mark.parametrize("order", IMPORTS)
 @pytest.mark.parametrize("library", PATCHES)
-def test_contexts_work_in_every_order_and_let_others_go_on(library, order):
+def test_contexts_work_in_any_import_order_and_yield(library, order):
     size = 4 << 20
     run(
         IMPORTS[order].format(patch=PATCHES[library]),
@@ -108,7 +108,7 @@ def test_contexts_work_in_every_order_and_let_others_go_on(library, order):
 
 
 @pytest.mark.parametrize("library", ["gevent", "eventlet"])
-def test_listening_sockets_and_time_limits_let_others_go_on(library):
+def test_accept_and_timeouts_yield_to_green_threads(library):
     run(
         PATCHES[library],
         "import ssl, tlsmith.ssl",
@@ -146,7 +146,7 @@ sock.unwrap()
 
 
 @pytest.mark.parametrize("library", PATCHES)
-def test_the_certificate_of_a_server_is_fetched_by_us(library):
+def test_get_server_certificate_uses_tlsmith(library):
     run(
         PATCHES[library],
         "import ssl, tlsmith.ssl",
@@ -231,7 +231,7 @@ assert type(ssl) is type(warnings)
     )
 
 
-def test_the_old_function_wraps_with_ours(identity):
+def test_ssl_wrap_socket_uses_tlsmith(identity):
     run(
         "import ssl, sys, tlsmith.ssl",
         "if hasattr(ssl, 'wrap_socket'):",

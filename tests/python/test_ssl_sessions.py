@@ -157,7 +157,7 @@ def test_a_new_context_has_the_server_verified_again(ca, serving):
         assert [is_resumed(context, serving) for _ in range(2)] == [False, True]
 
 
-def test_a_context_that_is_changed_changes_no_other(ca, context, serving):
+def test_changing_a_context_changes_no_other(ca, context, serving):
     assert not is_resumed(context, serving)
     strange = tlsmith.ssl.create_default_context(cadata=tlsmith.CA().cert.pem.decode())
     assert refuses(strange, serving)
@@ -182,13 +182,13 @@ def test_contexts_that_are_alike_are_found_by_many_threads(ca):
         for _ in range(4):
             stack.enter_context(thread(make))
     assert len(wanted) == 160
-    assert len(_settings._shared) <= _settings._MOST_SHARED
+    assert len(_settings._shared) <= _settings._MAX_SHARED
 
 
 # By the program.
 
 
-def test_a_session_that_is_given_is_resumed_and_no_other(context, theirs):
+def test_context_resumes_only_the_given_session(context, theirs):
     resumed, session = meet(context, theirs)
     assert not resumed
     for _ in range(5):
@@ -328,7 +328,7 @@ def test_a_session_of_a_server_resumes_nothing(context, serving):
         meet(context, serving, session)
 
 
-def test_asyncio_resumes_by_itself(context, theirs):
+def test_asyncio_resumes_automatically(context, theirs):
     async def talk():
         async def answer(_reader, writer):
             writer.write(b"x")

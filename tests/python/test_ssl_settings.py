@@ -142,7 +142,7 @@ def test_unsupported_setting_raises_and_changes_nothing(context, setting):
 
 @pytest.mark.filterwarnings("ignore:ssl.OP_NO_:DeprecationWarning")
 @pytest.mark.parametrize("bit", range(63))
-def test_options_are_applied_in_force_or_refused(context, bit):
+def test_options_are_applied_in_force_or_rejected(context, bit):
     option = 1 << bit
     applied = {
         ssl.OP_NO_TICKET,
@@ -313,7 +313,7 @@ def test_option_selects_server_cipher_order(ca, rsa, version, own_order):
 
 
 @pytest.mark.parametrize("turned_off", ["by the client", "by the server"])
-def test_no_tickets_of_tls12_are_used_without_them(ca, context, identity, turned_off):
+def test_op_no_ticket_disables_tls12_tickets(ca, context, identity, turned_off):
     serving = ssl_context(ssl.PROTOCOL_TLS_SERVER, identity, version=ssl.TLSVersion.TLSv1_2)
     without = context if turned_off == "by the client" else serving
     without.options |= ssl.OP_NO_TICKET

@@ -255,7 +255,7 @@ def test_levels_refuse_small_keys_of_cas_as_in_ssl(level, key):
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("key", ["rsa-2048", "rsa-3072", "ecdsa-p256", "ecdsa-p384"])
 @pytest.mark.parametrize("late", [False, True])
-def test_levels_refuse_small_keys_of_our_own_as_in_ssl(ca, level, key, late):
+def test_levels_reject_small_own_keys_as_in_ssl(ca, level, key, late):
     """Also where the level comes after the certificate, which OpenSSL lets pass."""
     identity = ca.issue("localhost", key=a_key(key))
     found = {}
@@ -324,7 +324,7 @@ def test_level_4_leaves_hybrid_groups_and_long_keys(context):
         context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
 
 
-def test_level_5_is_refused_and_the_level_before_stays(context):
+def test_level_5_is_rejected_and_the_level_kept(context):
     context.set_ciphers("DEFAULT@SECLEVEL=3")
     with pytest.raises(NotImplementedError, match="security level 5"):
         context.set_ciphers("DEFAULT:@SECLEVEL=5")
@@ -335,7 +335,7 @@ def test_level_5_is_refused_and_the_level_before_stays(context):
     assert context.security_level == 3
 
 
-def test_a_level_in_a_cipher_list_stays_until_another_one(context):
+def test_security_level_of_cipher_list_persists(context):
     context.set_ciphers("DEFAULT@SECLEVEL=3")
     context.set_ciphers("DEFAULT")
     assert context.security_level == 3

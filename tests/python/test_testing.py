@@ -58,13 +58,13 @@ def verify_by_openssl(bad, folder):
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def test_every_kind_is_there_in_order():
+def test_kinds_are_complete_and_ordered():
     assert tuple(bad.name for bad in map(case, testing.KINDS)) == testing.KINDS
     assert set(testing.KINDS) == OPENSSL.keys() | NOT_BY_OPENSSL.keys()
 
 
 @pytest.mark.parametrize("name", testing.KINDS)
-def test_it_is_a_tuple_of_three_and_more(name):
+def test_bad_is_a_tuple_of_three_with_attributes(name):
     bad = case(name)
     unpacked, identity, reason = bad
     assert (unpacked, identity, reason) == (name, bad.identity, bad.reason)
@@ -73,7 +73,7 @@ def test_it_is_a_tuple_of_three_and_more(name):
 
 
 @pytest.mark.parametrize("name", [name for name in testing.KINDS if name != "key-mismatch"])
-def test_our_verifier_refuses_it_for_its_reason(name):
+def test_verifier_rejects_bad_certificate_with_its_reason(name):
     bad = case(name)
     with pytest.raises(tlsmith.VerifyError) as refused:
         bad.trust.verify(bad.identity, hostname=bad.hostname)
@@ -81,7 +81,7 @@ def test_our_verifier_refuses_it_for_its_reason(name):
 
 
 @pytest.mark.parametrize("name", testing.KINDS)
-def test_our_client_refuses_it_in_a_handshake(name):
+def test_client_rejects_bad_certificate_in_handshake(name):
     bad = case(name)
     near, far = socketpair()
 
@@ -96,7 +96,7 @@ def test_our_client_refuses_it_in_a_handshake(name):
 
 
 @pytest.mark.parametrize("name", OPENSSL)
-def test_openssl_refuses_it_for_the_same_reason(name, tmp_path):
+def test_openssl_rejects_bad_certificate_for_the_same_reason(name, tmp_path):
     done = verify_by_openssl(case(name), tmp_path)
     assert done.returncode != 0
     errors = [line.split()[1] for line in done.stderr.splitlines() if line.startswith("error ")]
@@ -137,7 +137,7 @@ def test_the_standard_library_refuses_it(name):
         ("sha1", "signed with sha1WithRSAEncryption, which is not accepted"),
     ],
 )
-def test_weak_keys_and_hashes_are_named(name, sentence):
+def test_error_names_weak_keys_and_hashes(name, sentence):
     bad = case(name)
     with pytest.raises(tlsmith.VerifyError, match=sentence):
         bad.trust.verify(bad.identity, hostname=bad.hostname)
@@ -148,7 +148,7 @@ def test_a_revoked_certificate_is_accepted_without_the_crl():
     tlsmith.Trust.roots(bad.ca).verify(bad.identity, hostname=bad.hostname)
 
 
-def test_the_others_differ_from_a_good_one_in_one_thing_alone():
+def test_bad_certificates_have_exactly_one_fault():
     bad = case("expired")
     yesterday = bad.identity.cert.not_after.timestamp() - 3600
     bad.trust.verify(bad.identity, hostname=bad.hostname, at=int(yesterday))

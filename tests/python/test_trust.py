@@ -77,7 +77,7 @@ def test_usage(ca, trust):
     assert refusal(trust, ca) == "not_an_end_entity"
 
 
-def test_the_path_is_found_in_what_is_there(ca, trust):
+def test_path_building_uses_all_certificates(ca, trust):
     middle = ca.intermediate("Issuing CA")
     site, other = middle.issue("localhost"), tlsmith.CA("Other CA")
     path = (site.cert, middle.cert, ca.cert)
@@ -212,7 +212,7 @@ def test_wrong_arguments(ca, trust):
 
 @pytest.mark.parametrize("omits", [False, True])
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_a_server_names_the_cas_of_its_clients_unless_it_omits_them(version, omits):
+def test_server_sends_certificate_authorities_unless_omitted(version, omits):
     ca = tlsmith.CA()
     server = tlsmith.Server(
         ca.issue("localhost"),

@@ -63,7 +63,7 @@ def test_the_command_makes_the_files_of_trustmes(tmp_path, kind):
     tlsmith.Trust.roots(tmp_path / "client.pem").verify(site, hostname="b.example")
 
 
-def test_the_command_writes_where_it_is_told_and_may_be_quiet(tmp_path):
+def test_trustme_command_honours_dir_and_quiet(tmp_path):
     options = ["-q", "--common-name", "x", "--expires-on", "2999-12-31"]
     assert run(*COMMAND, "-d", tmp_path, *options) == ""
     cert = tlsmith.load_certificate(tmp_path / "server.pem")
@@ -80,7 +80,7 @@ def test_the_command_writes_where_it_is_told_and_may_be_quiet(tmp_path):
         (["-x", "1999-01-01"], "which is before not_before"),
     ],
 )
-def test_the_command_says_in_one_line_what_is_wrong(tmp_path, options, sentence):
+def test_trustme_command_reports_errors_in_one_line(tmp_path, options, sentence):
     done = subprocess.run([*COMMAND, *options], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1 and sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1 and list(tmp_path.iterdir()) == []

@@ -40,7 +40,7 @@ def test_an_unclosed_socket_warns_and_is_closed(client, server):
     assert caught.value.code in ("truncated", "io")
 
 
-def test_an_unclosed_socket_warns_before_its_handshake_too(client):
+def test_unclosed_socket_warns_before_its_handshake(client):
     near, _far = socketpair()
     ours = [client.wrap(near, "localhost", handshake=False)]
     (message,) = warned(ours.clear)

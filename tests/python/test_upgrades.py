@@ -72,7 +72,7 @@ async def starttls(address):
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_starttls_goes_on_with_tls_on_both_sides(loop, version, ca, identity):
+def test_starttls_upgrades_both_sides(loop, version, ca, identity):
     client = tlsmith.Client(trust=ca, max_version=version)
 
     async def main():

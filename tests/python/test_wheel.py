@@ -35,7 +35,7 @@ def wheel(tmp_path_factory):
 def installed(wheel, tmp_path_factory):
     """A fresh environment with the wheel in it: its programs."""
     if shutil.which("pkg-config") is None:
-        pytest.fail("there is no pkg-config: apt-get install pkg-config")
+        pytest.fail("pkg-config was not found: apt-get install pkg-config")
     home = tmp_path_factory.mktemp("wheel") / "venv"
     venv.create(home, with_pip=False)
     run(sys.executable, "-m", "pip", "--python", home / "bin/python", "install", "-q", wheel)
@@ -57,7 +57,7 @@ def test_the_c_library_is_the_version_of_the_package(installed):
     assert run(installed / "tlsmith", "config", "--version") == version
 
 
-def test_the_folder_of_cmake_is_there(installed):
+def test_config_prints_the_cmake_folder(installed):
     folder = pathlib.Path(run(installed / "tlsmith-config", "--cmakedir").strip())
     assert (folder / "tlsmith-config.cmake").is_file()
 

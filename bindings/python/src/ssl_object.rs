@@ -86,8 +86,8 @@ impl SslObject {
     ) -> PyResult<PyClassInitializer<Self>> {
         let hello = Arc::<OnceLock<ClientHello>>::default();
         let callback = on_hello.map(Callback::new);
-        let choose = is_server.then(|| storing_hello(hello.clone(), callback.clone()));
-        let side = Side::new(context.get(), choose, server_name, session);
+        let on_hello = is_server.then(|| storing_hello(hello.clone(), callback.clone()));
+        let side = Side::new(context.get(), on_hello, server_name, session);
         let transport = PythonTransport::of(transport)?;
         let open = transport.open(py, side)?;
         let this = Self {
@@ -120,10 +120,10 @@ impl SslObject {
     ) -> PyResult<()> {
         let object = this.get();
         let callback = on_hello.map(Callback::new);
-        let choose = object
+        let on_hello = object
             .is_server
             .then(|| storing_hello(object.hello.clone(), callback.clone()));
-        let side = Side::new(context.get(), choose, server_name, session);
+        let side = Side::new(context.get(), on_hello, server_name, session);
         let open = object.transport.open(this.py(), side)?;
         *object
             .callback
@@ -426,15 +426,15 @@ enum Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    /// Returns a server if there is `choose`, else a client.
+    /// Returns a server if there is `on_hello`, else a client.
     fn new(
         context: &'a Context,
-        choose: Option<HelloCallback>,
+        on_hello: Option<HelloCallback>,
         server_name: Option<&'a str>,
         session: Option<&'a Bound<'_, Session>>,
     ) -> Self {
-        match (choose, session) {
-            (Some(choose), _) => Self::Server(&context.core, choose),
+        match (on_hello, session) {
+            (Some(on_hello), _) => Self::Server(&context.core, on_hello),
             (None, Some(session)) => {
                 Self::Resuming(&context.core, &session.get().core, server_name)
             }
@@ -451,8 +451,8 @@ impl<'a> Side<'a> {
 
     fn over(self, py: Python<'_>, transport: impl Transport + 'static) -> Result<Connection> {
         py.detach(|| match self {
-            Self::Server(context, choose) => {
-                Connection::server_with_hello(context, choose, transport)
+            Self::Server(context, on_hello) => {
+                Connection::server_with_hello(context, on_hello, transport)
             }
             Self::Client(context, name) => Connection::client(context, name, transport),
             Self::Resuming(context, session, name) => {

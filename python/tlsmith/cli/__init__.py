@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 
-from .._errors import ConfigError, Error, shown
+from .._errors import ConfigError, Error, quote
 from ._arguments import KEY_AS_ARGUMENT, Failure, Parser, UsageError, Verbs, discreet
 from ._output import discard_output, open_closed_files, print_json
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
-# Errors about what was asked for.  A key that does not match is not one of them.
+# Errors about the arguments.  A key that does not match is not one of them.
 _USAGE_CODES = ("config.argument", "config.file", "config.unsupported")
 
 # PEM that may be secret.  A request may be given as text.
@@ -117,7 +117,7 @@ def _run(options: Namespace) -> int:
         return _fail(
             options,
             UsageError.code,
-            f"{shown(error.object)} is not valid text in this locale",
+            f"{quote(error.object)} is not valid text in this locale",
             USAGE,
         )
     except BrokenPipeError:

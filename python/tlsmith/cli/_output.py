@@ -65,8 +65,8 @@ class Page:
         """Print a label and its value; nothing for an empty value."""
         if value in (None, "", (), []):
             return
-        shown = self._styled(printable(str(value)), style)
-        print(f"{' ' * indent}{self._styled(f'{label:<12}', 'dim')} {shown}", file=self._file)
+        styled = self._styled(printable(str(value)), style)
+        print(f"{' ' * indent}{self._styled(f'{label:<12}', 'dim')} {styled}", file=self._file)
 
     def good(self, label: str, text: str) -> None:
         """Print a field about a success."""

@@ -241,7 +241,7 @@ def _http_handler() -> Callable[..., Any]:
         server_version = "tlsmith"
 
         def handle_one_request(self) -> None:
-            # One byte in a while would otherwise keep it for ever.
+            # Otherwise a client could keep the thread by sending a byte from time to time.
             self.request.expect(REQUEST_TIMEOUT)
             super().handle_one_request()
 

@@ -70,26 +70,26 @@ def add(verbs: Verbs) -> None:
         default="127.0.0.1",
         help="the address; default 127.0.0.1, 0.0.0.0 for all",
     )
-    who = parser.add_argument_group("server certificate")
-    add_identity(who)
-    who.add_argument(
+    certificate_group = parser.add_argument_group("server certificate")
+    add_identity(certificate_group)
+    certificate_group.add_argument(
         "--name",
         metavar="NAME",
         action="append",
         help="issue a certificate for this name; may be repeated",
     )
     add_folder(parser)
-    whom = parser.add_argument_group("clients and negotiation")
-    whom.add_argument(
+    clients = parser.add_argument_group("clients and negotiation")
+    clients.add_argument(
         "--client-ca", metavar="FILE", help="require client certificates that these roots issued"
     )
-    whom.add_argument(
+    clients.add_argument(
         "--alpn",
         metavar="NAMES",
         type=protocols,
         help="protocols to select from, separated by commas",
     )
-    whom.add_argument("--tls", choices=("1.2", "1.3"), help="accept this version only")
+    clients.add_argument("--tls", choices=("1.2", "1.3"), help="accept this version only")
 
 
 def run(options: Namespace) -> int:
@@ -150,8 +150,8 @@ def _announce(
         report = {"address": host, "port": port, "serves": service.kind, "ca": ca}
         print_json({**report, "certificate": certificate_json(identity.cert)})
         return
-    shown = f"[{host}]" if ":" in host else host
+    host_text = f"[{host}]" if ":" in host else host
     name = identity.cert.names[0] if identity.cert.names else identity.cert.subject
-    print(f"serving {service} on {shown}:{port} as {name}", flush=True)
+    print(f"serving {service} on {host_text}:{port} as {name}", flush=True)
     if ca is not None:
         print(f"clients need to trust {ca}", file=sys.stderr, flush=True)

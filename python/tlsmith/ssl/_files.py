@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .._errors import shown_path
+from .._errors import quote_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def of_path(call: Callable[[Any], T], path: Any) -> T:
     try:
         return call(path)
     except OSError as error:
-        is_key = shown_path(path) is None
+        is_key = quote_path(path) is None
         failure = OSError(error.errno, error.strerror) if is_key else error
     # Outside of the handler: otherwise its exception would become the context.
     raise failure

@@ -64,8 +64,8 @@ SCHEMES = {
     "ml_dsa_65": 192,
     "ml_dsa_87": 256,
 }
-"""The bits of security of every signature scheme, by its IANA name: those of its hash,
-or of its key where the scheme has only one."""
+"""The bits of security of every signature scheme, by its IANA name: those of its hash, or of
+its key if the scheme allows only one key type."""
 
 _SCHEME_ALIASES = {f"mldsa{size}": f"ml_dsa_{size}" for size in (44, 65, 87)}
 
@@ -88,8 +88,8 @@ _ECDSA_HASHES = {
 
 
 def scheme_named(text: str) -> str | None:
-    """The IANA name of a signature scheme, from that or from OpenSSL's
-    algorithm+hash; None where there is none here."""
+    """Return the IANA name of a signature scheme, from that or OpenSSL's algorithm+hash; None
+    if it is not supported."""
     algorithm, _, digest = text.partition("+")
     digest = digest.lower()
     if algorithm == "ECDSA":
@@ -100,15 +100,15 @@ def scheme_named(text: str) -> str | None:
 
 
 def can_sign(key_type: str, schemes: list[str]) -> bool:
-    """Whether a key of this type can sign with one of the schemes."""
+    """Return whether a key of this type can sign with one of the schemes."""
     if key_type.startswith("rsa"):
         return any(one.startswith("rsa") for one in schemes)
     return _SCHEMES_OF_KEYS.get(key_type, key_type.replace("-", "_")) in schemes
 
 
 def group_named(text: str) -> str | None:
-    """The IANA name of a group, from any of OpenSSL's in any case; None where there is
-    none here."""
+    """Return the IANA name of a group, from any of OpenSSL's names in any case; None if it is
+    not supported."""
     for name in GROUPS:
         names = [name, *GROUP_ALIASES.get(name, ())]
         if text.lower() in (one.lower() for one in names):
@@ -117,8 +117,8 @@ def group_named(text: str) -> str | None:
 
 
 CHANNEL_BINDING_TYPES = ["tls-exporter", "tls-server-end-point"]
-"""What get_channel_binding() gives: RFC 9266 and RFC 5929.  tls-unique is of the Finished
-message, which rustls keeps to itself."""
+"""The supported types of get_channel_binding() (RFC 9266 and RFC 5929).  tls-unique needs the
+Finished message, which rustls does not expose."""
 
 ABILITIES = {
     "CHANNEL_BINDING_TYPES": CHANNEL_BINDING_TYPES,
@@ -128,38 +128,37 @@ ABILITIES = {
     "HAS_TLSv1_1": False,
     "HAS_PSK": False,
 }
-"""What programs ask the module, where the answer is not OpenSSL's."""
+"""Constants of the module whose values differ from OpenSSL's."""
 
 PROTOCOLS = {"1.2": "TLSv1.2", "1.3": "TLSv1.3"}
 
 
 def is_tls12(iana: str) -> bool:
-    """Whether a cipher suite is one of TLS 1.2."""
+    """Return whether it is a cipher suite of TLS 1.2."""
     return "_WITH_" in iana
 
 
 def cipher(iana: str) -> tuple[str, str, int]:
-    """A cipher suite as SSLSocket.cipher() has it: its name, its protocol, the
-    bits of its key."""
+    """Return the tuple of SSLSocket.cipher(): name, protocol and key bits."""
     version = "TLSv1.2" if is_tls12(iana) else "TLSv1.3"
     return _OPENSSL_CIPHERS[iana], version, 128 if "_128_" in iana else 256
 
 
 def of_every_version(names: list[str]) -> list[str]:
-    """The cipher suites of a Client or a Server, by any name: a version of which they name
-    none keeps all of its own."""
+    """Return the IANA names of the cipher suites of a Client or Server.  A version without any
+    keeps all of its suites."""
     named = [_BY_ANY_NAME[name.lower()] for name in names]
-    kept = [is_tls12(iana) for iana in named]
-    rest = [iana for iana in _OPENSSL_CIPHERS if is_tls12(iana) not in kept]
+    versions = [is_tls12(iana) for iana in named]
+    rest = [iana for iana in _OPENSSL_CIPHERS if is_tls12(iana) not in versions]
     return list(dict.fromkeys(named + rest))
 
 
 def is_known(iana: str) -> bool:
-    """Whether there is a cipher suite with this name."""
+    """Return whether the cipher suite is supported."""
     return iana in _OPENSSL_CIPHERS
 
 
-# Alerts by their numbers (RFC 8446, section 6), as OpenSSL's reasons have them.
+# OpenSSL's reasons for alerts, by their numbers (RFC 8446, section 6).
 ALERTS = {
     10: "SSLV3_ALERT_UNEXPECTED_MESSAGE",
     20: "SSLV3_ALERT_BAD_RECORD_MAC",

@@ -7,7 +7,7 @@ import _ssl
 import os
 import ssl
 
-from .._errors import shown
+from .._errors import quote
 from .._tlsmith import may_be_secret
 from . import _original
 from ._files import of_path
@@ -113,7 +113,7 @@ class Negotiation:
         knows and tlsmith does not support."""
         if isinstance(name, (str, bytes)) and may_be_secret(os.fsdecode(name)):
             # OpenSSL's error would repeat it.
-            raise ValueError(f"unknown elliptic curve name: {shown(os.fsdecode(name))}")
+            raise ValueError(f"unknown elliptic curve name: {quote(os.fsdecode(name))}")
         _RAW.set_ecdh_curve(self, name)
         text = name.decode() if isinstance(name, bytes) else name
         if text not in IANA_GROUPS:
@@ -136,10 +136,10 @@ class Negotiation:
                 found.append(name)
             elif not text.startswith("?"):
                 raise NotImplementedError(
-                    f"the group {shown(text)} is not supported: choose from {', '.join(GROUPS)}"
+                    f"the group {quote(text)} is not supported: choose from {', '.join(GROUPS)}"
                 )
         if not found:
-            raise ssl.SSLError(f"no group of {shown(groups)} is supported")
+            raise ssl.SSLError(f"no group of {quote(groups)} is supported")
         self._set("_groups", list(dict.fromkeys(found)))
 
     def get_groups(self: SSLContext, *, include_aliases: bool = False) -> list[str]:  # type: ignore[misc]
@@ -218,9 +218,9 @@ def _schemes(sigalgs: str) -> list[str]:
             found.append(name)
         elif not text.startswith("?"):
             raise NotImplementedError(
-                f"the signature algorithm {shown(text)} is not supported: choose from "
+                f"the signature algorithm {quote(text)} is not supported: choose from "
                 f"{', '.join(SCHEMES)}"
             )
     if not found:
-        raise ssl.SSLError(f"no signature algorithm of {shown(sigalgs)} is supported")
+        raise ssl.SSLError(f"no signature algorithm of {quote(sigalgs)} is supported")
     return list(dict.fromkeys(found))

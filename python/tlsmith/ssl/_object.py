@@ -42,7 +42,7 @@ class Core(_tlsmith.SslObject, ConnectionInfo):
     """The native context in use, of `_context` or of both after a switch."""
     _in_callback: bool
     """Whether the SNI callback is running."""
-    _kept: _tlsmith.Session | None
+    _tickets: _tlsmith.Session | None
     _given: SSLSession | None
     _session: SSLSession | None
     _done: bool
@@ -60,13 +60,20 @@ class Core(_tlsmith.SslObject, ConnectionInfo):
         on_hello = _hello_callback(known) if server_side and _has_callback(context) else None
         try:
             native = context._native(server_side)
-            kept = None
+            tickets = None
             if session is not None:
-                kept = _check_session(session, context, native, server_side, server_hostname)
+                tickets = _check_session(session, context, native, server_side, server_hostname)
             elif not server_side:
-                kept = context._sessions.of_server(native, server_hostname)
+                tickets = context._sessions.of_server(native, server_hostname)
             self = super().__new__(
-                cls, native, transport, server_side, server_hostname, on_hello, translate, kept
+                cls,
+                native,
+                transport,
+                server_side,
+                server_hostname,
+                on_hello,
+                translate,
+                tickets,
             )
         except Error as error:
             raise translate(error, "connect") from error
@@ -79,7 +86,7 @@ class Core(_tlsmith.SslObject, ConnectionInfo):
         self._native = native
         self._in_callback = False
         self._verifies = context.verify_mode != ssl.CERT_NONE
-        self._kept = kept
+        self._tickets = tickets
         self._given = session
         self._session = None
         self._done = False
@@ -143,12 +150,12 @@ class Core(_tlsmith.SslObject, ConnectionInfo):
         asks = server_side and (_has_callback(context) or _has_callback(self._context))
         try:
             native = context._native_after(self._context, server_side)
-            kept = None if server_side else context._sessions.of_server(native, name)
+            tickets = None if server_side else context._sessions.of_server(native, name)
             on_hello = _hello_callback([weakref.ref(self)]) if asks else None
-            self.begin_anew(native, name, on_hello, kept)
+            self.begin_anew(native, name, on_hello, tickets)
         except Error as error:
             raise translate(error, "connect") from error
-        self._native, self._kept = native, kept
+        self._native, self._tickets = native, tickets
 
     def _call_callback(self, server_name: str | None, *others: Any) -> Answer | int | None:
         """Call the application's SNI callback, and return its answer."""
@@ -221,18 +228,20 @@ class Core(_tlsmith.SslObject, ConnectionInfo):
             if given is not None and self.resumed:
                 self._session = given._resumed()
             else:
-                self._session = SSLSession(context, self._native, self.server_hostname, self._kept)
+                self._session = SSLSession(
+                    context, self._native, self.server_hostname, self._tickets
+                )
             context._sessions.leave_to_application()
         return self._session
 
     @session.setter
     def session(self, session: SSLSession | None) -> None:
         name = self.server_hostname
-        kept = _check_session(session, self._context, self._native, self.server_side, name)
+        tickets = _check_session(session, self._context, self._native, self.server_side, name)
         if self.begun:
             raise ValueError("Cannot set session after handshake.")
-        self.begin_anew(self._native, name, None, kept)
-        self._kept, self._given = kept, session
+        self.begin_anew(self._native, name, None, tickets)
+        self._tickets, self._given = tickets, session
 
     @property
     def session_reused(self) -> bool | None:
@@ -252,7 +261,7 @@ def _check_session(
         raise TypeError("Value is not a SSLSession.")
     if session._context is not context:
         raise ValueError("Session refers to a different SSLContext.")
-    if server_side or session._kept is None:
+    if server_side or session._tickets is None:
         raise ValueError("Cannot set session for server-side SSLSocket.")
     if session._native is not native:
         raise ValueError(
@@ -265,7 +274,7 @@ def _check_session(
             f"to {server_hostname!r}"
         )
     context._sessions.leave_to_application()
-    return session._kept
+    return session._tickets
 
 
 def _hello_callback(known: list[weakref.ref[Core]]) -> Callable[..., Answer | int | None]:

@@ -23,7 +23,7 @@ class SSLSession:
     add the new tickets that the server sends.
     """
 
-    __slots__ = ("_context", "_kept", "_native", "_server_hostname", "id", "time")
+    __slots__ = ("_context", "_tickets", "_native", "_server_hostname", "id", "time")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(
@@ -31,25 +31,25 @@ class SSLSession:
         context: SSLContext,
         native: _tlsmith.Context,
         server_hostname: str | None,
-        kept: _tlsmith.Session | None,
+        tickets: _tlsmith.Session | None,
     ) -> None:
         self._context = context
         self._native = native
         self._server_hostname = server_hostname
-        self._kept = kept
+        self._tickets = tickets
         self.id = os.urandom(32)
         self.time = int(time.time())
 
     def _resumed(self) -> SSLSession:
         """Return the session of a connection that was resumed with this one."""
-        copy = SSLSession(self._context, self._native, self._server_hostname, self._kept)
+        copy = SSLSession(self._context, self._native, self._server_hostname, self._tickets)
         copy.id, copy.time = self.id, self.time
         return copy
 
     @property
     def ticket_lifetime_hint(self) -> int:
         """The ticket lifetime that the server sent, in seconds; 0 without a ticket."""
-        return 0 if self._kept is None else self._kept.lifetime
+        return 0 if self._tickets is None else self._tickets.lifetime
 
     @property
     def has_ticket(self) -> bool:
@@ -86,11 +86,11 @@ class Sessions:
         if self._are_given:
             return _tlsmith.Session._empty(native)
         key = native, server_hostname
-        kept = self._by_server.pop(key, None)
-        if kept is None:
-            kept = _tlsmith.Session._empty(native)
+        tickets = self._by_server.pop(key, None)
+        if tickets is None:
+            tickets = _tlsmith.Session._empty(native)
             if len(self._by_server) >= _MAX_SERVERS:
                 del self._by_server[next(iter(self._by_server))]
         # Most recently used last.
-        self._by_server[key] = kept
-        return kept
+        self._by_server[key] = tickets
+        return tickets

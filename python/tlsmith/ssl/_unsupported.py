@@ -30,11 +30,11 @@ INHERITED = frozenset(
 def refuse_unknown(
     ours: type, theirs: type, name: str, known: Iterable[str] = frozenset()
 ) -> list[str]:
-    """Give `ours` a member that raises NotImplementedError for each one of `theirs`
+    """Define a member in `ours` that raises NotImplementedError for each member of `theirs`
     that it does not define, and return their names.
 
-    name   what the user calls the class, for the sentence of the error
-    known  more members that work: attributes of instances, inherited methods
+    name   the public name of the class, for the error
+    known  more supported members: attributes of instances, inherited methods
     """
     own = [cls for cls in ours.__mro__ if cls is not object and cls not in theirs.__mro__]
     known = {member for cls in own for member in vars(cls)} | set(known)
@@ -64,5 +64,5 @@ def _refusal(full_name: str, member: str, value: Any) -> Any:
         return refuse
     if hasattr(kind, "__get__"):
         return property(refuse, refuse, refuse, refuse.__doc__)
-    # A constant of the class may be read, but an instance cannot have another one.
+    # A constant of the class can be read, but not changed for an instance.
     return property(lambda _self: value, refuse, refuse, refuse.__doc__)

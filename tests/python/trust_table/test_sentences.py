@@ -313,7 +313,7 @@ def test_too_little_security_is_counted_in_bits(tmp_path):
         assert f"has {part} of security, and at least 192 are required" in result.sentence
 
 
-def test_matches_rejects_certificate_that_nobody_accepts():
+def test_matches_rejects_unusable_certificate():
     unusable = tlsmith.Certificate.from_der(leaf(PLAIN, names.unknown()).der)
     with pytest.raises(
         tlsmith.Error, match="is not accepted, whatever its names: it has a crit"
