@@ -2,20 +2,20 @@
 //!
 //! | limit | value | counts | when exceeded |
 //! |---|---|---|---|
-//! | [`WORK`] | 256 KiB | input of one call without data for its caller | a non-blocking call returns WANT_READ; a blocking call checks its deadline after every receive |
+//! | [`CALL_INPUT`] | 256 KiB | input of one call without data for its caller | a non-blocking call returns WANT_READ; a blocking call checks its deadline after every receive |
 //! | [`HANDSHAKE_INPUT`] | 512 KiB, and twice the early data a server accepts | every byte that a handshake receives | fatal, unexpected_message |
 //! | [`SKIPPED_EARLY_DATA`] | 16 KiB, and twice the early data a server accepts | rejected early data, with record headers and tags (RFC 8446, section 4.2.10) | fatal, unexpected_message |
 //! | early data a server accepts | `Context::set_early_data`, none by default | plaintext, stored until it is read | fatal |
 //! | [`FRAGMENTED_MESSAGE`] | 256 KiB | the records of one unfinished handshake message | fatal |
-//! | [`LONGEST_MESSAGE`] | 64 KiB - 1 | one handshake message | fatal, decode_error |
-//! | [`ALLOWANCE`] | 64 | KeyUpdates, tickets, warning alerts and empty records after the handshake, together; application data refills it | fatal, unexpected_message |
-//! | [`OF_A_KIND`] | 32 | KeyUpdates, and separately empty records; application data refills it, and a KeyUpdate that we requested is free | fatal, unexpected_message |
-//! | [`WARNINGS`] | 4 | warning alerts of a whole connection | fatal, unexpected_message |
+//! | [`MAX_MESSAGE`] | 64 KiB - 1 | one handshake message | fatal, decode_error |
+//! | [`CONTROL_RECORDS`] | 64 | KeyUpdates, tickets, warning alerts and empty records after the handshake, together; application data refills it | fatal, unexpected_message |
+//! | [`CONTROL_RECORDS_PER_KIND`] | 32 | KeyUpdates, and separately empty records; application data refills it, and a KeyUpdate that we requested is free | fatal, unexpected_message |
+//! | [`WARNING_ALERTS`] | 4 | warning alerts of a whole connection | fatal, unexpected_message |
 //! | [`RENEGOTIATIONS`] | 1 | renegotiation requests, TLS 1.2 only | fatal, unexpected_message |
 //! | [`TICKETS`] | 16 | tickets that a connection lists | the oldest is dropped |
-//! | [`LEFTOVER`] | 64 KiB | bytes after the peer's close_notify | feeding fails with ERR_STATE; a socket is not read any further |
-//! | [`UNSENT`] | 80 KiB | encrypted records that wait for the transport | writing waits, or returns WANT_WRITE |
-//! | [`UNDRAINED`] | 128 KiB | the same in memory | writing returns WANT_WRITE |
+//! | [`AFTER_CLOSE_NOTIFY`] | 64 KiB | bytes after the peer's close_notify | feeding fails with ERR_STATE; a socket is not read any further |
+//! | [`TRANSPORT_OUTPUT`] | 80 KiB | encrypted records that wait for the transport | writing waits, or returns WANT_WRITE |
+//! | [`MEMORY_OUTPUT`] | 128 KiB | the same in memory | writing returns WANT_WRITE |
 //!
 //! A client stores 8 tickets per server, however many a connection lists (`context`).
 //! Bytes fed by a program are not limited before they are processed: the program decides
@@ -41,7 +41,7 @@ pub(crate) const SHORTEST_FRAGMENT: usize = 512;
 
 /// The input that one call processes without returning data, in bytes.  No normal peer
 /// comes near it, so a program with edge-triggered events (EPOLLET) misses none.
-pub(crate) const WORK: u64 = 256 * 1024;
+pub(crate) const CALL_INPUT: u64 = 256 * 1024;
 
 /// The input of one handshake, in bytes.  Its messages have at most 64 KiB each; peers that
 /// split them into small records need room for the headers.
@@ -56,18 +56,18 @@ pub(crate) const SKIPPED_EARLY_DATA: usize = 16 * 1024;
 pub(crate) const FRAGMENTED_MESSAGE: usize = 256 * 1024;
 
 /// The maximum length of a handshake message, in bytes without its header.
-pub(crate) const LONGEST_MESSAGE: usize = 0xffff;
+pub(crate) const MAX_MESSAGE: usize = 0xffff;
 
 /// The number of KeyUpdates, tickets, warning alerts and empty records without application
 /// data between them.  It has room for two kinds, because a server's tickets come first.
-pub(crate) const ALLOWANCE: u8 = 2 * OF_A_KIND;
+pub(crate) const CONTROL_RECORDS: u8 = 2 * CONTROL_RECORDS_PER_KIND;
 
 /// The number of these that may be KeyUpdates, and the number that may be empty records.
 /// BoringSSL and rustls allow as many, but let other kinds reset their counts.
-pub(crate) const OF_A_KIND: u8 = 32;
+pub(crate) const CONTROL_RECORDS_PER_KIND: u8 = 32;
 
 /// The number of warning alerts that a peer may send in total.
-pub(crate) const WARNINGS: u8 = 4;
+pub(crate) const WARNING_ALERTS: u8 = 4;
 
 /// The number of renegotiation requests that a peer may send.  All are refused.
 pub(crate) const RENEGOTIATIONS: u8 = 1;
@@ -76,14 +76,14 @@ pub(crate) const RENEGOTIATIONS: u8 = 1;
 pub(crate) const TICKETS: usize = 16;
 
 /// The number of bytes after the peer's close_notify.
-pub(crate) const LEFTOVER: usize = 64 * 1024;
+pub(crate) const AFTER_CLOSE_NOTIFY: usize = 64 * 1024;
 
 /// The encrypted bytes that may wait to be sent: five full records, one system call.
-pub(crate) const UNSENT: usize = 5 * RECORD_PLAINTEXT;
+pub(crate) const TRANSPORT_OUTPUT: usize = 5 * RECORD_PLAINTEXT;
 
 /// The encrypted bytes that may wait to be drained.  They still fit into the processor's
 /// cache then.
-pub(crate) const UNDRAINED: usize = 128 * 1024;
+pub(crate) const MEMORY_OUTPUT: usize = 128 * 1024;
 
 /// What a peer may still send without application data.
 pub(crate) struct Allowance {
@@ -106,9 +106,9 @@ pub(crate) enum Charge {
 impl Default for Allowance {
     fn default() -> Self {
         Self {
-            together: ALLOWANCE,
-            key_updates: OF_A_KIND,
-            empty_records: OF_A_KIND,
+            together: CONTROL_RECORDS,
+            key_updates: CONTROL_RECORDS_PER_KIND,
+            empty_records: CONTROL_RECORDS_PER_KIND,
             requested: 0,
         }
     }

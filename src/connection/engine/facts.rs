@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::agreed::Agreed;
 use super::state::Phase;
 use super::{Engine, Tls, not_now};
-use crate::base::limits::LEFTOVER;
+use crate::base::limits::AFTER_CLOSE_NOTIFY;
 use crate::base::observations::Observations;
 use crate::context::Ticket;
 use crate::{Error, Result};
@@ -46,7 +46,7 @@ impl Engine {
         self.pending() == 0
             && self.failure.is_none()
             && !self.peer_end.transport_ended()
-            && !(self.peer_end.is_closed() && self.input.len() >= LEFTOVER)
+            && !(self.peer_end.is_closed() && self.input.len() >= AFTER_CLOSE_NOTIFY)
     }
 
     /// Whether the peer sends nothing more.

@@ -3,7 +3,7 @@
 use rustls::internal::msgs::codec::Codec;
 use rustls::{CertificateError, InconsistentKeys, InvalidMessage, PeerIncompatible};
 
-use crate::base::limits::LEFTOVER;
+use crate::base::limits::AFTER_CLOSE_NOTIFY;
 use crate::base::{text, tls_errors};
 use crate::{Error, Status};
 
@@ -150,7 +150,7 @@ pub(crate) fn too_much_skipped() -> Error {
 
 pub(crate) fn too_much_leftover() -> Error {
     Error::state(format!(
-        "more than {LEFTOVER} bytes follow the peer's close_notify: take those that are kept \
+        "more than {AFTER_CLOSE_NOTIFY} bytes follow the peer's close_notify: take those that are kept \
              before feeding more, or stop reading from the transport"
     ))
 }

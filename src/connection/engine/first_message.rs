@@ -5,7 +5,7 @@
 
 use rustls::{AlertDescription, ContentType, Error, HandshakeType, InvalidMessage, PeerMisbehaved};
 
-use crate::base::limits::LONGEST_MESSAGE;
+use crate::base::limits::MAX_MESSAGE;
 use crate::base::limits::RECORD_PLAINTEXT;
 use crate::connection::records::{HEADER, Header, MESSAGE_HEADER};
 
@@ -125,7 +125,7 @@ impl FirstMessage {
         let length = length
             .iter()
             .fold(0, |sum, &byte| sum << 8 | usize::from(byte));
-        if length > LONGEST_MESSAGE {
+        if length > MAX_MESSAGE {
             let error = InvalidMessage::HandshakePayloadTooLarge.into();
             return Err((error, Some(AlertDescription::DecodeError)));
         }

@@ -6,7 +6,7 @@
 
 use super::Engine;
 use super::failure;
-use crate::base::limits::{LEFTOVER, UNDRAINED};
+use crate::base::limits::{AFTER_CLOSE_NOTIFY, MEMORY_OUTPUT};
 use crate::connection::records::{Buffer, Queue};
 use crate::{Error, Result};
 
@@ -40,7 +40,8 @@ impl Engine {
             return Err(Error::state(sentence));
         }
         let kept = self.input.len() + memory.input.len();
-        if self.peer_end.is_closed() && !bytes.is_empty() && kept + bytes.len() > LEFTOVER {
+        if self.peer_end.is_closed() && !bytes.is_empty() && kept + bytes.len() > AFTER_CLOSE_NOTIFY
+        {
             return Err(failure::too_much_leftover());
         }
         memory.ended = bytes.is_empty();
@@ -121,7 +122,7 @@ impl Engine {
                 return Ok(taken);
             }
             let memory = self.memory.get_or_insert_default();
-            if memory.output.len() >= UNDRAINED {
+            if memory.output.len() >= MEMORY_OUTPUT {
                 return Ok(taken);
             }
             memory.output.push(std::mem::take(&mut self.outgoing));

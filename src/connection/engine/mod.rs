@@ -30,7 +30,7 @@ use rustls_pki_types::CertificateDer;
 
 use super::records::{Buffer, Records};
 use crate::base::fork;
-use crate::base::limits::{RECORD_PLAINTEXT, UNSENT};
+use crate::base::limits::{RECORD_PLAINTEXT, TRANSPORT_OUTPUT};
 use crate::base::observations::{Carried, Observations};
 use crate::context::{ClientStart, ConfigSelector};
 use crate::{Error, Result, trust};
@@ -261,7 +261,7 @@ impl Engine {
     /// Seals the front of `data`, and returns how many bytes were taken: 0 if as many sealed bytes
     /// as allowed wait, with the `unsent` ones of the caller.
     pub(crate) fn encrypt(&mut self, data: &[u8], unsent: usize) -> Result<usize> {
-        let room = UNSENT.saturating_sub(unsent + self.outgoing.len());
+        let room = TRANSPORT_OUTPUT.saturating_sub(unsent + self.outgoing.len());
         let taken = &data[..data.len().min(room)];
         if !taken.is_empty() && !self.in_open(|records, out| records.seal(taken, out))? {
             self.reach(Goal::Encrypt(taken))?;

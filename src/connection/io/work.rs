@@ -1,7 +1,7 @@
 //! The work budget of a call, so that a peer cannot hold it with input that gives no data.
 
 use super::Io;
-use crate::base::limits::WORK;
+use crate::base::limits::CALL_INPUT;
 use crate::connection::transport::{Interest, WaitMode};
 use crate::{Result, Status};
 
@@ -30,7 +30,7 @@ impl Work {
         if let Some(error) = wait.timed_out(Interest::Readable) {
             return Err(error);
         }
-        if received - self.start < WORK || !io.is_nonblocking(wait) {
+        if received - self.start < CALL_INPUT || !io.is_nonblocking(wait) {
             return Ok(());
         }
         let early_data = io.engine().early_len();

@@ -6,7 +6,7 @@ use super::{
     Buffer, FATAL, KeyUpdateReply, MESSAGE_HEADER, NOT_REQUESTED, Protection, REQUESTED,
     RecordEvent, Records, Schedule, WARNING, count_down, inappropriate,
 };
-use crate::base::limits::{Charge, LONGEST_MESSAGE};
+use crate::base::limits::{Charge, MAX_MESSAGE};
 
 impl Records {
     /// Handles a record that is not application data.
@@ -69,7 +69,7 @@ impl Records {
             let kind = HandshakeType::from(kind);
             self.check_message(kind)?;
             let length = u32::from_be_bytes([0, length[0], length[1], length[2]]) as usize;
-            if length > LONGEST_MESSAGE {
+            if length > MAX_MESSAGE {
                 return Err(InvalidMessage::HandshakePayloadTooLarge.into());
             }
             let Some((body, behind)) = behind.split_at_checked(length) else {

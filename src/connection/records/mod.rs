@@ -34,7 +34,9 @@ use rustls::{
     SupportedCipherSuite,
 };
 
-use crate::base::limits::{ALLOWANCE, Allowance, Charge, OF_A_KIND, RENEGOTIATIONS, WARNINGS};
+use crate::base::limits::{
+    Allowance, CONTROL_RECORDS, CONTROL_RECORDS_PER_KIND, Charge, RENEGOTIATIONS, WARNING_ALERTS,
+};
 pub(crate) use buffer::{Buffer, Queue};
 pub(crate) use protection::{HEADER, Header, TAG};
 use protection::{Opened, Protection};
@@ -122,7 +124,7 @@ impl Records {
             reply: KeyUpdateReply::None,
             is_closed: false,
             allowance,
-            warnings: WARNINGS,
+            warnings: WARNING_ALERTS,
             renegotiations: RENEGOTIATIONS,
         })
     }
@@ -383,8 +385,8 @@ pub(crate) fn too_many_without_data() -> crate::Error {
     crate::Error::new(
         crate::Status::Protocol,
         format!(
-            "the peer sent too many records without application data between them: {OF_A_KIND} \
-             key updates, {OF_A_KIND} empty records, and {ALLOWANCE} of these, session tickets and \
+            "the peer sent too many records without application data between them: {CONTROL_RECORDS_PER_KIND} \
+             key updates, {CONTROL_RECORDS_PER_KIND} empty records, and {CONTROL_RECORDS} of these, session tickets and \
              warning alerts together are allowed"
         ),
     )

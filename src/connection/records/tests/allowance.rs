@@ -8,9 +8,9 @@ use rustls::crypto::aws_lc_rs::cipher_suite as suites;
 use super::endpoint::{Endpoint, connect};
 use super::peer::{Peer, Receiver, Sent, Terms, name};
 use crate::Status;
-use crate::base::limits::ALLOWANCE;
+use crate::base::limits::CONTROL_RECORDS;
 #[cfg(not(feature = "rustls-records"))]
-use crate::base::limits::OF_A_KIND;
+use crate::base::limits::CONTROL_RECORDS_PER_KIND;
 use crate::connection::engine::Engine;
 use crate::context::{ClientStart, ConnectionOptions, Context, Session};
 
@@ -48,13 +48,13 @@ fn records_without_data_share_one_allowance() {
         target.receive(&peer.seal(23, b"data"));
         let mut kinds = mix.iter().cycle();
         for _ in 0..3 {
-            for _ in 0..ALLOWANCE {
+            for _ in 0..CONTROL_RECORDS {
                 target.receive(&kinds.next().unwrap()(&mut peer));
                 assert!(target.engine.failure().is_none());
             }
             target.receive(&peer.seal(23, b"data"));
         }
-        for _ in 0..ALLOWANCE {
+        for _ in 0..CONTROL_RECORDS {
             target.receive(&kinds.next().unwrap()(&mut peer));
         }
         assert!(target.engine.failure().is_none());
@@ -74,7 +74,7 @@ fn warning_alerts_do_not_refill_the_allowance_of_empty_records() {
     for is_client in [true, false] {
         let (mut target, mut peer) = connected(&terms, is_client);
         for part in 0..2 {
-            for _ in 0..OF_A_KIND / 2 {
+            for _ in 0..CONTROL_RECORDS_PER_KIND / 2 {
                 target.receive(&peer.seal(23, &[]));
             }
             if part == 0 {
@@ -120,13 +120,13 @@ fn requested_key_updates_are_not_charged() {
     for is_client in [true, false] {
         let (mut target, mut peer) = connected(&terms, is_client);
         target.receive(&peer.seal(23, b"data"));
-        for round in 0..5 * u32::from(ALLOWANCE) {
+        for round in 0..5 * u32::from(CONTROL_RECORDS) {
             target.engine.refresh_keys().unwrap();
             assert_eq!(peer.open(&target.take_records()), [Sent::KeyUpdate(1)]);
             target.receive(&key_update(&mut peer));
             assert!(target.engine.failure().is_none(), "round {round}");
         }
-        for _ in 0..OF_A_KIND {
+        for _ in 0..CONTROL_RECORDS_PER_KIND {
             target.receive(&key_update(&mut peer));
         }
         assert!(target.engine.failure().is_none());
@@ -148,7 +148,7 @@ fn each_request_exempts_one_key_update_at_most() {
         for _ in 0..2 {
             target.receive(&peer.seal(23, b"data"));
         }
-        for _ in 0..3 + OF_A_KIND {
+        for _ in 0..3 + CONTROL_RECORDS_PER_KIND {
             target.receive(&key_update(&mut peer));
         }
         assert!(target.engine.failure().is_none());
@@ -192,7 +192,7 @@ fn records_after_our_close_notify_share_the_allowance() {
     // Without application data rustls keeps the connection.
     target.engine.close_notify().unwrap();
     assert_eq!(peer.open(&target.take_records()), [Sent::Alert(1, 0)]);
-    for _ in 0..ALLOWANCE / 2 {
+    for _ in 0..CONTROL_RECORDS / 2 {
         target.receive(&peer.seal(22, &[24, 0, 0, 1, 0]));
         peer.update_keys();
         target.receive(&peer.seal(23, &[]));

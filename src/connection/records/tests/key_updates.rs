@@ -7,7 +7,7 @@ use super::endpoint::connect;
 use super::hostile::Target;
 use super::peer::{Peer, Receiver, Sent, Terms};
 use crate::Status;
-use crate::base::limits::OF_A_KIND;
+use crate::base::limits::CONTROL_RECORDS_PER_KIND;
 
 /// How many records a key may seal here.
 const LIMIT: usize = 12;
@@ -153,7 +153,7 @@ fn many_key_update_requests_get_one_answer() {
     let terms = Terms::new(suites::TLS13_AES_128_GCM_SHA256);
     let (mut target, mut peer) = connected(&terms, true);
     target.receive(&peer.seal(23, b"data"));
-    for _ in 0..OF_A_KIND {
+    for _ in 0..CONTROL_RECORDS_PER_KIND {
         target.receive(&update_request(&mut peer));
     }
     assert_eq!(peer.open(&target.take_records()), [Sent::KeyUpdate(0)]);

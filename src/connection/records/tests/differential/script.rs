@@ -10,7 +10,7 @@ use rustls::{AlertDescription, HandshakeType};
 use super::differences::Fault;
 use super::receivers::{Compared, End};
 use crate::base::limits::RECORD_PLAINTEXT;
-use crate::base::limits::{RENEGOTIATIONS, WARNINGS};
+use crate::base::limits::{RENEGOTIATIONS, WARNING_ALERTS};
 use crate::connection::records::tests::peer::{Peer, Sent, Terms};
 use crate::connection::records::{FATAL, WARNING};
 use charged::Charged;
@@ -374,7 +374,7 @@ impl<'a> Script<'a> {
                 true => u8::from(AlertDescription::UserCanceled),
                 false => self.rng.u8(1..),
             };
-            if self.is_over || (self.warnings == WARNINGS && self.is_closed) {
+            if self.is_over || (self.warnings == WARNING_ALERTS && self.is_closed) {
                 return;
             }
             self.note(format!("warning: {description}"));
@@ -382,7 +382,7 @@ impl<'a> Script<'a> {
             self.empty = 0;
             self.warnings += 1;
             self.charged.together += 1;
-            match self.warnings > WARNINGS {
+            match self.warnings > WARNING_ALERTS {
                 true => self.fault_is(Fault::TooManyWarnings),
                 false => self.check_charged(),
             }

@@ -1,6 +1,6 @@
 //! Counts what a peer sends without application data.
 
-use crate::base::limits::{ALLOWANCE, OF_A_KIND};
+use crate::base::limits::{CONTROL_RECORDS, CONTROL_RECORDS_PER_KIND};
 
 /// What came since the last application data that was not empty.
 #[derive(Default)]
@@ -12,8 +12,8 @@ pub(super) struct Charged {
 
 impl Charged {
     pub(super) fn has_room_for(&self, more: u8) -> bool {
-        self.together + more <= ALLOWANCE
-            && self.key_updates + more <= OF_A_KIND
-            && self.empty + more <= OF_A_KIND
+        self.together + more <= CONTROL_RECORDS
+            && self.key_updates + more <= CONTROL_RECORDS_PER_KIND
+            && self.empty + more <= CONTROL_RECORDS_PER_KIND
     }
 }

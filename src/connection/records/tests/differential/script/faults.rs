@@ -7,7 +7,7 @@ use super::{
     ALERT, CHANGE_CIPHER_SPEC, DATA, EMPTY_RECORDS, HANDSHAKE, KEY_UPDATES, Script, message,
 };
 use crate::base::limits::RECORD_PLAINTEXT;
-use crate::base::limits::WARNINGS;
+use crate::base::limits::WARNING_ALERTS;
 use crate::connection::records::{FATAL, HEADER, WARNING};
 
 /// What both judge alike.
@@ -34,7 +34,7 @@ impl Script<'_> {
         let content = match self.rng.u8(..3) {
             0 => self.bytes(1),
             1 => self.bytes(3),
-            _ if self.terms.is_tls13() && self.warnings < WARNINGS && self.rng.bool() => {
+            _ if self.terms.is_tls13() && self.warnings < WARNING_ALERTS && self.rng.bool() => {
                 vec![WARNING, AlertDescription::NoRenegotiation.into()]
             }
             _ => vec![self.rng.u8(3..), self.rng.u8(..)],
@@ -127,7 +127,7 @@ impl Script<'_> {
     pub(super) fn corruption(&mut self) {
         // Some are still accepted, and must not be one too many then.
         let (kind, content) = match self.rng.u8(..3) {
-            0 if self.warnings < WARNINGS && self.may_charge() => {
+            0 if self.warnings < WARNING_ALERTS && self.may_charge() => {
                 (ALERT, vec![WARNING, AlertDescription::UserCanceled.into()])
             }
             1 if self.may_charge() => (HANDSHAKE, message(HandshakeType::KeyUpdate, &[0])),
