@@ -43,6 +43,19 @@ enum RequestedName {
 }
 
 impl ConnectionOptions {
+    /// Whether nothing is set.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(
+            self,
+            Self {
+                alpn: None,
+                identity: None,
+                session: None,
+                server_name: RequestedName::Verified,
+            }
+        )
+    }
+
     /// Creates options with nothing set.
     pub fn new() -> Self {
         Self::default()

@@ -1,5 +1,7 @@
 //! Servers that pause at the ClientHello until their program has decided what answers it.
 
+use std::borrow::Cow;
+
 use super::Connection;
 use super::handshake::Until;
 #[cfg(doc)]
@@ -38,7 +40,9 @@ impl Connection {
 
     /// Returns the selector for a server that was not going to inspect the ClientHello.
     fn selector(&self) -> ConfigSelector {
-        ConfigSelector::new(&self.setup.context, &self.setup.options, None)
+        let options = self.setup.options.as_deref();
+        let options = options.map_or_else(Cow::default, Cow::Borrowed);
+        ConfigSelector::new(&self.setup.context, &options, None)
     }
 
     /// Whether the context that answered allows the transport to end without close_notify.

@@ -43,7 +43,8 @@ impl Connection {
     ) -> Result<Self> {
         let name = parse_server_name(context, server_name)?;
         let start = context.start_client(options, name)?;
-        let mut connection = Self::new(context, options, Engine::client(start)?, transport);
+        let unused = ConnectionOptions::default();
+        let mut connection = Self::new(context, &unused, Engine::client(start)?, transport);
         connection.setup.server_name = server_name.map(Box::from);
         connection.ech = context.ech();
         Ok(connection)
@@ -99,7 +100,7 @@ impl Connection {
             ech: None,
             setup: Setup {
                 context: context.clone(),
-                options: options.clone(),
+                options: (!options.is_empty()).then(|| Box::new(options.clone())),
                 server_name: None,
                 session_callback: context.session_callback(),
             },

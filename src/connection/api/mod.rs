@@ -73,7 +73,8 @@ pub struct Connection {
 /// What a connection was created with.
 struct Setup {
     context: Context,
-    options: ConnectionOptions,
+    /// On a server, until the ClientHello is answered; `None` if nothing is set.
+    options: Option<Box<ConnectionOptions>>,
     /// On a client, the name of the server.
     server_name: Option<Box<str>>,
     session_callback: Option<SessionCallback>,
