@@ -175,7 +175,7 @@ def test_shutdown_can_be_made_again_where_the_network_takes_nothing(client, serv
 def test_shutdown_rejects_unknown_directions(client, server):
     with open_pair(client, server) as (ours, theirs):
         for how in (-1, 3):
-            with pytest.raises(tlsmith.ConfigError, match=f"how is {how}: socket.SHUT_RD"):
+            with pytest.raises(tlsmith.ConfigError, match=f"how is {how}: use socket.SHUT_RD"):
                 ours.shutdown(how)
         with pytest.raises(TypeError):
             ours.shutdown("SHUT_WR")

@@ -126,7 +126,7 @@ def test_the_server_warns_and_refuses_what_contradicts(ca, identity):
         server = tlsmith.Server(identity, insecure_allow_unverified_clients=True)
     with pytest.warns(tlsmith.InsecureWarning):
         server = server.replace(client_trust=ca)
-    with pytest.raises(tlsmith.ConfigError, match="no certificate"):
+    with pytest.raises(tlsmith.ConfigError, match="no client certificate"):
         server.replace(client_auth="none")
 
 
