@@ -21,8 +21,9 @@ impl PendingWrite {
             let (taken, outcome) = connection.write_counted(data);
             let sent = match outcome {
                 Err(error) if taken == 0 || !error.is_want() => Err(error),
-                _ if connection.events().write => connection.flush(),
-                _ => Ok(()),
+                // It reports a failure of another thread that sent these bytes meanwhile.
+                Err(_) => connection.flush(),
+                Ok(()) => Ok(()),
             };
             return match sent {
                 Ok(()) => Ok(taken),

@@ -7,7 +7,9 @@ use super::Connection;
 use crate::Result;
 #[cfg(doc)]
 use crate::Status;
-use crate::connection::io::{HandshakeTimeout, Outbox, Work, busy, is_fatal, lock};
+use crate::connection::io::{
+    HandshakeTimeout, Outbox, Work, busy, is_closed_by_peer, is_fatal, lock,
+};
 use crate::connection::negotiated::Negotiated;
 use crate::connection::transport::WaitMode;
 use crate::pki::Certificate;
@@ -138,12 +140,11 @@ impl Connection {
         match (sent, flight) {
             // The caller needs the engine's error, not a failure to send the alert for it.
             (_, Flight::Alert) => Ok(()),
-            (Err(error), _) if !is_fatal(&error) => Err(error),
-            // The client may have closed without waiting for them.  What it sent before can
-            // be read.  The next write reports the failure.
-            (Err(_), Flight::Tickets) => Ok(()),
-            (Err(error), Flight::Handshake) => Err(self.io.fail(self.io.alert_or(error))),
-            (Ok(()), _) => Ok(()),
+            // What the client sent before it closed can still be read.  The next write
+            // reports the failure.
+            (Err(error), Flight::Tickets) if is_closed_by_peer(&error) => Ok(()),
+            (Err(error), _) if is_fatal(&error) => Err(self.io.fail(self.io.alert_or(error))),
+            (sent, _) => sent,
         }
     }
 

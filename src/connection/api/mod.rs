@@ -73,7 +73,7 @@ pub struct Connection {
 /// What a connection was created with.
 struct Setup {
     context: Context,
-    /// On a server, until the ClientHello is answered; `None` if nothing is set.
+    /// On a server, for the answer to the ClientHello; `None` if nothing is set.
     options: Option<Box<ConnectionOptions>>,
     /// On a client, the name of the server.
     server_name: Option<Box<str>>,

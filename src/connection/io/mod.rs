@@ -13,6 +13,8 @@ mod work;
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use rustix::io::Errno;
+
 use super::engine::Engine;
 use super::transport::{Carrier, WaitMode};
 use crate::{Error, Origin, Result, Status};
@@ -92,6 +94,14 @@ impl Io {
 /// Whether the transport itself failed, so that repeating the call cannot succeed.
 pub(crate) fn is_fatal(error: &Error) -> bool {
     error.status() == Status::Io && error.os_error().is_some()
+}
+
+/// Whether the transport failed because the peer has closed or reset it.
+pub(crate) fn is_closed_by_peer(error: &Error) -> bool {
+    let closed = [Errno::PIPE, Errno::CONNRESET].map(Errno::raw_os_error);
+    error
+        .os_error()
+        .is_some_and(|errno| closed.contains(&errno))
 }
 
 /// Locks, also after a thread panicked with the lock: no value behind these locks can be left

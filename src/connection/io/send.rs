@@ -150,6 +150,11 @@ impl Io {
         if self.is_memory() {
             return Ok(());
         }
+        if let Some(error) = outbox.failure.as_ref().filter(|error| is_fatal(error)) {
+            // Records were lost: the peer could read none that follow them.
+            drop(self.engine().take_outgoing());
+            return Err(error.clone());
+        }
         loop {
             if outbox.sending.is_empty() {
                 outbox.sending = self.engine().take_outgoing();

@@ -1,11 +1,13 @@
 //! Early data (RFC 8446, section 2.3).
 
 use std::io::Write;
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
 use tlsmith::{
-    ClientAuth, Connection, Context, EarlyData, MemoryTransport, Status, Timeout, Version,
+    ClientAuth, Connection, Context, EarlyData, MemoryTransport, SocketTransport, Status, Timeout,
+    Version,
 };
 
 use support::*;
@@ -96,6 +98,24 @@ fn early_data_is_answered_before_the_handshake_is_complete() {
     assert!(ours.leftover().is_empty() && !ours.tickets().is_empty());
     assert_eq!(ours.write(b"and the rest").unwrap(), 12);
     assert_eq!(theirs.read(&mut buffer).unwrap(), 12);
+}
+
+#[test]
+fn handshake_fails_at_once_if_the_early_answer_could_not_be_sent() {
+    let (client, server) = (early_client(), early_server(1_000));
+    connected_pair(&client, &server, "localhost");
+    let (near, far) = UnixStream::pair().unwrap();
+    let reading = near.try_clone().unwrap();
+    let near = SocketTransport::new(near).unwrap();
+    let ours = Connection::client(&client, Some("localhost"), near).unwrap();
+    let theirs = Connection::server(&server, SocketTransport::new(far).unwrap()).unwrap();
+    theirs.set_timeout(TEST_TIMEOUT);
+    assert_eq!(ours.write_early(b"ask").unwrap(), 3);
+    assert_eq!(theirs.read_early(&mut [0; 100]).unwrap(), 3);
+    // The client can still send, so that a server that goes on would wait for it.
+    reading.shutdown(Shutdown::Read).unwrap();
+    assert_eq!(theirs.write(b"answer").unwrap_err().os_error(), Some(32));
+    assert_eq!(theirs.handshake().unwrap_err().os_error(), Some(32));
 }
 
 #[test]
@@ -284,7 +304,7 @@ fn servers_that_share_sessions_accept_replayed_early_data_once() {
         let taken = order.map(|server| {
             let (mut near, far) = UnixStream::pair().unwrap();
             near.write_all(&recorded).unwrap();
-            near.shutdown(std::net::Shutdown::Write).unwrap();
+            near.shutdown(Shutdown::Write).unwrap();
             let server = Connection::server(server, transport(far)).unwrap();
             server.set_timeout(TEST_TIMEOUT);
             let mut buffer = [0; 100];

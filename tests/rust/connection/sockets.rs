@@ -1,17 +1,21 @@
 //! Sockets: connecting, listening, and their errors.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
-use tlsmith::{ClientAuth, Connection, MemoryTransport, SocketTransport, Status, Timeout, tcp};
+use tlsmith::{
+    ClientAuth, Connection, Error, MemoryTransport, SocketTransport, Status, Timeout, Transport,
+    WaitMode, tcp,
+};
 
 use support::*;
 
@@ -217,6 +221,55 @@ fn server_reads_the_request_of_a_client_that_does_not_wait_for_tickets() {
     server.handshake().unwrap();
     assert_eq!(read_all(&server).unwrap(), b"request");
     assert_eq!(server.write(b"answer").unwrap_err().os_error(), Some(32));
+}
+
+/// A socket whose sends fail with an errno, once there is one.
+struct FailingSends {
+    socket: SocketTransport<UnixStream>,
+    errno: Arc<AtomicI32>,
+}
+
+impl Transport for FailingSends {
+    fn receive(&self, buffer: &mut [u8], wait: WaitMode) -> tlsmith::Result<usize> {
+        self.socket.receive(buffer, wait)
+    }
+
+    fn send(&self, data: &[u8], wait: WaitMode) -> tlsmith::Result<usize> {
+        match self.errno.load(Ordering::Relaxed) {
+            0 => self.socket.send(data, wait),
+            errno => Err(Error::io(
+                "cannot send",
+                io::Error::from_raw_os_error(errno),
+            )),
+        }
+    }
+}
+
+#[test]
+fn only_a_client_that_has_closed_goes_without_tickets() {
+    for (errno, is_closed) in [(32, true), (104, true), (5, false), (105, false)] {
+        let (near, far) = UnixStream::pair().unwrap();
+        let near = SocketTransport::new(near).unwrap();
+        let client = Connection::client(&client_context(), Some("localhost"), near).unwrap();
+        let failing = Arc::new(AtomicI32::new(0));
+        let transport = FailingSends {
+            socket: SocketTransport::new(far).unwrap(),
+            errno: failing.clone(),
+        };
+        let server = Connection::server(&server_context(localhost()), transport).unwrap();
+        client.set_timeout(Timeout::Never);
+        server.set_timeout(Timeout::Never);
+        while client.handshake().is_err() {
+            assert!(server.handshake().unwrap_err().is_want());
+        }
+        failing.store(errno, Ordering::Relaxed);
+        let outcome = server.handshake();
+        assert_eq!(outcome.is_ok(), is_closed, "{errno}: {outcome:?}");
+        if let Err(error) = outcome {
+            assert_eq!(error.os_error(), Some(errno));
+        }
+        assert_eq!(server.write(b"more").unwrap_err().os_error(), Some(errno));
+    }
 }
 
 /// A client that is done before its server rejects it and resets the connection,
