@@ -41,7 +41,8 @@ class Client(Config):
     min_version     the lowest version to negotiate, "1.2" or "1.3"
     max_version     the highest one
     groups          the key exchange groups to offer, best first, by their IANA
-                    names; None: X25519MLKEM768 and the usual ones
+                    names; None: X25519MLKEM768, x25519, secp256r1, secp384r1
+                    and secp521r1.  group_names() lists all of them
     ciphers         the cipher suites to offer, best first, by IANA's or OpenSSL's
                     names.  A version without a suite in the list keeps its default
                     suites: disable it with min_version and max_version

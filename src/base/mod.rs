@@ -5,6 +5,7 @@ mod digest;
 pub(crate) mod ed448;
 mod error;
 pub(crate) mod fork;
+pub(crate) mod groups;
 mod hkdf;
 pub(crate) mod limits;
 pub(crate) mod observations;

@@ -24,6 +24,7 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, SignatureVerificationA
 
 use crate::base::ed448::{Ed448Key, Ed448Verification};
 use crate::base::fork;
+use crate::base::groups;
 use crate::base::hkdf;
 use crate::base::observations::Observations;
 
@@ -32,7 +33,8 @@ pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), Unspecified> {
     fork::with_cryptography(|| ::aws_lc_rs::rand::fill(bytes))
 }
 
-/// Returns AWS-LC through aws-lc-rs, with X25519MLKEM768 as the first group, and Ed448.
+/// Returns AWS-LC through aws-lc-rs, with X25519MLKEM768 as the first group, Ed448, and the
+/// groups that rustls lacks.
 pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     PROVIDER.get_or_init(|| {
@@ -42,6 +44,7 @@ pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
             signature_verification_algorithms: signature_verification(
                 base.signature_verification_algorithms,
             ),
+            kx_groups: groups::default(),
             key_provider: &KeyLoader,
             ..base
         })

@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
-use rustls::crypto::{SupportedKxGroup, aws_lc_rs};
+use rustls::crypto::SupportedKxGroup;
 use rustls::{CipherSuite, NamedGroup, SignatureScheme, SupportedCipherSuite};
 
+use crate::base::groups::{self, SECP384R1MLKEM1024_NUMBER};
 use crate::base::provider::provider;
 use crate::base::text::quoted;
 use crate::{Error, Result};
@@ -20,8 +21,8 @@ static CIPHERS: Named<SupportedCipherSuite> = LazyLock::new(|| {
 });
 
 static GROUPS: Named<&'static dyn SupportedKxGroup> = LazyLock::new(|| {
-    let groups = aws_lc_rs::ALL_KX_GROUPS.iter();
-    groups.map(|known| (group(known.name()), *known)).collect()
+    let groups = groups::every().into_iter();
+    groups.map(|known| (group(known.name()), known)).collect()
 });
 
 static SCHEMES: Named<SignatureScheme> = LazyLock::new(|| {
@@ -45,6 +46,7 @@ fn group(group: NamedGroup) -> String {
         | NamedGroup::FFDHE6144
         | NamedGroup::FFDHE8192 => format!("{group:?}").to_ascii_lowercase(),
         NamedGroup::secp256r1MLKEM768 => "SecP256r1MLKEM768".to_owned(),
+        NamedGroup::Unknown(SECP384R1MLKEM1024_NUMBER) => "SecP384r1MLKEM1024".to_owned(),
         other => format!("{other:?}"),
     }
 }
@@ -174,8 +176,12 @@ const OPENSSL_CIPHERS: [(&str, &str); 6] = [
     ),
 ];
 
-/// NIST's names of groups.
-const NIST_GROUPS: [(&str, &str); 2] = [("P-256", "secp256r1"), ("P-384", "secp384r1")];
+/// NIST's names for groups.
+const NIST_GROUPS: [(&str, &str); 3] = [
+    ("P-256", "secp256r1"),
+    ("P-384", "secp384r1"),
+    ("P-521", "secp521r1"),
+];
 
 /// The cipher suites with these names, IANA's or OpenSSL's, in this order.
 pub(super) fn ciphers(names: &[&str]) -> Result<Vec<SupportedCipherSuite>> {
@@ -254,9 +260,9 @@ mod tests {
             error.to_string().contains("TLS_AES_128_GCM_SHA256, "),
             "{error}"
         );
-        let error = groups(&["P-521"]).err().unwrap();
+        let error = groups(&["P-224"]).err().unwrap();
         assert!(error.to_string().contains("X25519MLKEM768, "), "{error}");
-        assert_eq!(groups(&["P-256", "X25519"]).unwrap().len(), 2);
+        assert_eq!(groups(&["P-256", "X25519", "p-521"]).unwrap().len(), 3);
         assert!(ciphers(&[]).is_err());
     }
 

@@ -168,8 +168,14 @@ impl Context {
         })
     }
 
-    /// Allows only these key exchange groups, best first, by their IANA names:
-    /// `"X25519MLKEM768"`, `"x25519"`, `"secp256r1"`.
+    /// Allows only these key exchange groups, best first, by their IANA names.
+    ///
+    /// The default is `X25519MLKEM768`, `x25519`, `secp256r1`, `secp384r1` and `secp521r1`.
+    /// The others have to be named: `x448`, `SecP256r1MLKEM768`, `SecP384r1MLKEM1024`,
+    /// `MLKEM768` and `MLKEM1024`.  Those with ML-KEM are for TLS 1.3.  A client sends a
+    /// key share of the first group.
+    ///
+    /// Fails with [`Status::Argument`], with the list of names, for an unknown one.
     pub fn set_groups(&self, names: &[&str]) -> Result<()> {
         self.set(|settings| settings.set_groups(names))
     }

@@ -170,7 +170,7 @@ impl ResolvesServerCert for Identities {
     /// wildcard.
     ///
     /// Presents an identity for the name even without a supported curve: clients without
-    /// key exchange on P-521 may verify its signatures, as tlsmith clients do.
+    /// key exchange on P-521 may verify its signatures.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name();
         Observations::server_name(name);

@@ -10,6 +10,7 @@ static const struct {
 } groups[] = {
 	{ 0x0017, "secp256r1" },
 	{ 0x0018, "secp384r1" },
+	{ 0x0019, "secp521r1" },
 	{ 0x001d, "x25519" },
 	{ 0x11eb, "SecP256r1MLKEM768" },
 	{ 0x11ec, "X25519MLKEM768" },

@@ -201,6 +201,32 @@ fn either_side_retries_with_a_supported_group() {
 }
 
 #[test]
+fn openssl_negotiates_secp521r1_and_x448_in_both_roles() {
+    // In TLS 1.2 the curve of a certificate would have to be among the groups.
+    let site = issue(&["localhost"], &with_key(KeyType::Ed25519));
+    let files = Files::of(&site);
+    for (version, flag) in VERSIONS {
+        for (group, theirs) in [("secp521r1", "P-521"), ("x448", "X448")] {
+            let (_peer, port) = s_server_of(&files, &["-rev", flag, "-groups", theirs]);
+            let client = client_context();
+            client.set_groups(&[group]).unwrap();
+            let connection = connect(&client, port, "localhost").unwrap();
+            let agreed = connection.agreed().unwrap();
+            assert_eq!((agreed.version, agreed.group), (version, Some(group)));
+
+            let server = server_context(&site);
+            server.set_groups(&[group]).unwrap();
+            let arguments = [flag, "-groups", theirs];
+            let (_, outcome) = s_client_at(&server, &files, &arguments, |connection, _, _| {
+                connection.handshake().unwrap();
+                connection.agreed().unwrap().group
+            });
+            assert_eq!(outcome, Some(group));
+        }
+    }
+}
+
+#[test]
 fn s_server_obeys_our_policies() {
     let files = Files::of(localhost());
     for (_, flag) in VERSIONS {

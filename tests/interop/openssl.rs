@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use tlsmith::{CertOptions, ClientAuth, Connection, Context, KeyType, Status, Version};
+use tlsmith::{CertOptions, ClientAuth, Connection, Context, Status, Version};
 
 use crate::peers::*;
 use support::*;
@@ -81,12 +81,6 @@ pub fn s_client(folder: &Path, port: u16, arguments: &[&str]) -> Command {
 fn client_exchanges_data_with_s_server() {
     for (version, flag) in VERSIONS {
         for kind in FAST_KEY_TYPES {
-            if kind == KeyType::EcdsaP521 && version == Version::Tls12 {
-                // OpenSSL wants the curve of the certificate among the groups
-                // that the client offers (RFC 8422, section 5.1), and nobody
-                // exchanges keys on P-521.
-                continue;
-            }
             let options = CertOptions {
                 key_type: Some(kind),
                 ..CertOptions::default()

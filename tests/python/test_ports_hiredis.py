@@ -59,8 +59,11 @@ def test_hiredis_refuses_servers_that_it_cannot_verify(
     redis_client, redis_port, ca_file, other_ca_file, mode
 ):
     for roots, name, reason in (
-        (ca_file, "wrong.example", "certificate is for 'localhost', but you asked for "
-                  "'wrong.example'"),
+        (
+            ca_file,
+            "wrong.example",
+            "certificate is for 'localhost', but you asked for 'wrong.example'",
+        ),
         (ca_file, "-", "certificate is for 'localhost', but you asked for '127.0.0.1'"),
         (other_ca_file, "localhost", "which is not one of the trusted roots"),
     ):

@@ -120,8 +120,8 @@ REFUSED = {
     "message callback": lambda c: setattr(c, "_msg_callback", print),
     "clients' PSK": lambda c: c.set_psk_client_callback(lambda hint: (None, b"key")),
     "servers' PSK": lambda c: c.set_psk_server_callback(lambda identity: b"key", "hint"),
-    "curve": lambda c: c.set_ecdh_curve("secp521r1"),
-    "group": lambda c: c.set_groups("x25519:x448"),
+    "curve": lambda c: c.set_ecdh_curve("secp224r1"),
+    "group": lambda c: c.set_groups("x25519:ffdhe2048"),
     "key share of a group": lambda c: c.set_groups("*x25519:secp256r1"),
     "signature algorithm": lambda c: c.set_server_sigalgs("RSA+SHA1"),
     "client signature algorithm": lambda c: c.set_client_sigalgs("ed25519:DSA+SHA256"),
@@ -201,11 +201,35 @@ def test_groups_are_set_by_any_of_their_names(context, serving):
         context.set_groups(["x25519"])
 
 
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("prime256v1", "secp256r1"),
+        ("secp521r1", "secp521r1"),
+        ("X448", "x448"),
+        ("SecP384r1MLKEM1024", "SecP384r1MLKEM1024"),
+        ("MLKEM768", "MLKEM768"),
+    ],
+)
+def test_set_ecdh_curve_selects_the_only_group(context, serving, name, group):
+    serving.set_ecdh_curve(name)
+    context.set_groups(":".join(_names.GROUPS))
+    client, server = shake_hands(context, serving)
+    with client, server:
+        assert client._sslobj.group() == server._sslobj.group() == group
+
+
 def test_get_groups_depends_on_allowed_versions(context):
     assert set(context.get_groups()) == set(_names.GROUPS)
     assert {"P-256", "prime256v1"} <= set(context.get_groups(include_aliases=True))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    assert set(context.get_groups()) == {"x25519", "secp256r1", "secp384r1"}
+    assert set(context.get_groups()) == {
+        "x25519",
+        "x448",
+        "secp256r1",
+        "secp384r1",
+        "secp521r1",
+    }
 
 
 def test_cipher_suites_of_tls13_are_set_apart(context, serving):

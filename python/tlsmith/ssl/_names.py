@@ -26,16 +26,22 @@ IANA_GROUPS = {
     "P-256": "secp256r1",
     "secp384r1": "secp384r1",
     "P-384": "secp384r1",
+    "secp521r1": "secp521r1",
+    "P-521": "secp521r1",
     "X25519": "x25519",
+    "X448": "x448",
 }
 """The IANA name of every curve that there is, by OpenSSL's."""
 
 GROUPS = {
     "X25519MLKEM768": 192,
     "SecP256r1MLKEM768": 192,
+    "SecP384r1MLKEM1024": 256,
     "x25519": 128,
+    "x448": 224,
     "secp256r1": 128,
     "secp384r1": 192,
+    "secp521r1": 256,
     "MLKEM768": 192,
     "MLKEM1024": 256,
 }
@@ -45,7 +51,11 @@ IANA name.  A hybrid is as strong as the stronger of its two parts."""
 TLS_13_GROUPS = {name for name in GROUPS if "MLKEM" in name}
 """Those that TLS 1.2 cannot negotiate."""
 
-GROUP_ALIASES = {"secp256r1": ["prime256v1", "P-256"], "secp384r1": ["P-384"]}
+GROUP_ALIASES = {
+    "secp256r1": ["prime256v1", "P-256"],
+    "secp384r1": ["P-384"],
+    "secp521r1": ["P-521"],
+}
 """OpenSSL's other names for groups."""
 
 SCHEMES = {

@@ -109,8 +109,12 @@ class Negotiation:
     # Groups.
 
     def set_ecdh_curve(self, name: str | bytes, /) -> None:
-        """Set the only group.  Raises NotImplementedError for a curve that OpenSSL
+        """Set the only group: a curve, or a group with ML-KEM by its IANA name, which
+        OpenSSL need not know.  Raises NotImplementedError for a curve that OpenSSL
         knows and tlsmith does not support."""
+        if name in TLS_13_GROUPS:
+            self._set("_groups", [name])
+            return
         if isinstance(name, (str, bytes)) and may_be_secret(os.fsdecode(name)):
             # OpenSSL's error would repeat it.
             raise ValueError(f"unknown elliptic curve name: {quote(os.fsdecode(name))}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _BITS = {3: 128, 4: 192}
 HIGHEST = max(_BITS)
 
-_DEFAULT_GROUPS = ["X25519MLKEM768", "x25519", "secp256r1", "secp384r1"]
+_DEFAULT_GROUPS = ["X25519MLKEM768", "x25519", "secp256r1", "secp384r1", "secp521r1"]
 
 # Of RSA keys (NIST SP 800-57, part 1, table 2), by the bits of their modulus.
 _RSA_BITS = ((15360, 256), (7680, 192), (3072, 128), (2048, 112))

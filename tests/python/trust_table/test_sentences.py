@@ -315,7 +315,5 @@ def test_too_little_security_is_counted_in_bits(tmp_path):
 
 def test_matches_rejects_unusable_certificate():
     unusable = tlsmith.Certificate.from_der(leaf(PLAIN, names.unknown()).der)
-    with pytest.raises(
-        tlsmith.Error, match="is not accepted, whatever its names: it has a crit"
-    ):
+    with pytest.raises(tlsmith.Error, match="is not accepted, whatever its names: it has a crit"):
         unusable.matches("localhost")

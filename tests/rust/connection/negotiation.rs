@@ -191,12 +191,15 @@ fn every_group_can_be_the_only_one_of_either_side() {
     for (name, iana) in [
         ("P-256", "secp256r1"),
         ("p-384", "secp384r1"),
+        ("P-521", "secp521r1"),
+        ("X448", "x448"),
         ("X25519", "x25519"),
     ] {
         for version in BOTH_VERSIONS {
             let client = only(client_context(), version);
             client.set_groups(&[name]).unwrap();
-            let (client, _) = connected_pair(&client, &server_context(localhost()), "localhost");
+            let server = server_with(|server| server.set_groups(&[iana]).unwrap());
+            let (client, _) = connected_pair(&client, &server, "localhost");
             assert_eq!(client.agreed().unwrap().group, Some(iana));
         }
     }
