@@ -1,28 +1,29 @@
 //! The configuration that connections share: trust, identities, protocol settings and
 //! session stores.
 
+mod algorithm_names;
 mod cipher_suites;
 mod client_config;
+mod client_hello;
+mod client_sessions;
 mod clock;
 mod compression;
-mod ech;
-mod client_hello;
-mod identity;
-mod keylog;
-mod algorithm_names;
-mod hello_parser;
 mod config_selector;
 mod connection_options;
-mod verification_policy;
-mod client_sessions;
+mod ech;
+mod hello_parser;
+mod identity;
+mod keylog;
+mod peer_chain;
 mod sealing;
 mod server_config;
 mod server_sessions;
-mod settings;
-mod setter_errors;
-mod signing_schemes;
 mod session_store;
+mod setter_errors;
+mod settings;
+mod signing_schemes;
 mod trust_settings;
+mod verification_policy;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -45,6 +46,8 @@ use connection_options::RememberedIdentities;
 pub(crate) use hello_parser::{ParsedHello, first_message};
 pub use keylog::KeyLogCallback;
 use keylog::Sink;
+use peer_chain::LastPeerChain;
+pub(crate) use peer_chain::PeerChain;
 use server_sessions::TicketKey;
 pub use session_store::{MAX_STORED_SESSION, SessionStore};
 use settings::Settings;
@@ -100,6 +103,7 @@ struct Built {
     offline: OnceLock<Arc<Policy>>,
     client_sessions: OnceLock<Option<Arc<client_sessions::ClientSessionStore>>>,
     identities: Mutex<RememberedIdentities>,
+    last_peer_chain: LastPeerChain,
     /// Held while one of them is built.
     building: Mutex<()>,
 }

@@ -4,12 +4,13 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::{ClientConfig, ServerConfig};
-use rustls_pki_types::UnixTime;
+use rustls_pki_types::{CertificateDer, UnixTime};
 
 use super::client_sessions::{ClientSessionStore, SessionCallback};
 use super::config_selector::ConfigSelector;
 use super::connection_options::ConnectionOptions;
 use super::identity::{ConfiguredIdentity, NameMatch};
+use super::peer_chain::PeerChain;
 use super::server_sessions::{self, SessionCache};
 use super::settings::{PeerCheck, Settings};
 use super::{Built, Context, client_config, lock, server_config};
@@ -37,6 +38,11 @@ impl Context {
             (count > 0).then(|| Arc::new(ClientSessionStore::for_sessions(count)))
         });
         store.clone()
+    }
+
+    /// Returns the chain that a peer presented, in memory that connections to it share.
+    pub(crate) fn share_peer_chain(&self, presented: &[CertificateDer<'static>]) -> PeerChain {
+        self.built().last_peer_chain.share(presented)
     }
 
     /// The values built from the settings in this process.

@@ -3,9 +3,9 @@
 mod alerts;
 mod certificates;
 mod curl;
-mod negotiation;
 mod gnutls;
 mod java;
+mod negotiation;
 mod openssl;
 mod peers;
 mod python;

@@ -36,7 +36,7 @@ impl Connection {
                 None => &[],
             };
         };
-        negotiated.peer_chain(|| self.io.engine().peer_certificates())
+        negotiated.peer_chain()
     }
 
     /// Returns the certificate of the server, on either side.
@@ -64,9 +64,7 @@ impl Connection {
             .negotiated
             .get()
             .filter(|_| self.check_callable().is_ok());
-        negotiated.map_or(&[], |negotiated| {
-            negotiated.verified_chain(|| self.io.engine().peer_certificates())
-        })
+        negotiated.map_or(&[], |negotiated| negotiated.verified_chain())
     }
 
     /// Returns why the peer is not verified; `None` only if its certificate is verified as the

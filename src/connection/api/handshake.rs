@@ -152,7 +152,7 @@ impl Connection {
     fn conclude(&self) -> Result<()> {
         let mut engine = self.io.engine();
         let bytes = (self.io.received(), self.io.sealed(&mut engine));
-        let negotiated = Negotiated::of(&mut engine, bytes);
+        let negotiated = Negotiated::of(&mut engine, &self.setup.context, bytes);
         drop(engine);
         let negotiated = negotiated.map_err(|error| self.io.fail(error))?;
         self.handshake.negotiated.get_or_init(|| negotiated).log();

@@ -24,8 +24,6 @@ impl Engine {
         {
             return Ok(());
         }
-        let certificates = self.state().and_then(|state| state.peer_certificates());
-        let certificates = certificates.unwrap_or_default().to_vec();
         let taken = match std::mem::replace(&mut self.tls, Tls::Lost) {
             Tls::Client(tls) => {
                 let taken = tls.dangerous_into_kernel_connection();
@@ -43,7 +41,7 @@ impl Engine {
         });
         match records {
             Ok(records) => {
-                self.tls = Tls::Open(Box::new(records), certificates);
+                self.tls = Tls::Open(Box::new(records));
                 Ok(())
             }
             Err(error) => Err(self.fail(failure::of_rustls(error, None, &[]))),
@@ -60,7 +58,7 @@ impl Engine {
         if !matches!(self.tls, Tls::Open(..)) {
             self.hand_over()?;
         }
-        let Tls::Open(records, _) = &mut self.tls else {
+        let Tls::Open(records) = &mut self.tls else {
             return Ok(false);
         };
         match seal(records, &mut self.outgoing) {
@@ -71,7 +69,7 @@ impl Engine {
 
     /// Whether the peer requested a KeyUpdate that was not sent yet.
     pub(super) fn owes_key_update(&self) -> bool {
-        matches!(&self.tls, Tls::Open(records, _) if records.owes_key_update())
+        matches!(&self.tls, Tls::Open(records) if records.owes_key_update())
             && self.failure.is_none()
     }
 
@@ -86,7 +84,7 @@ impl Engine {
 
     /// Opens the next record.  The caller has read everything that was opened in place.
     pub(super) fn step_open(&mut self, out: &mut [u8]) -> Result<(Step, usize)> {
-        let Tls::Open(records, _) = &mut self.tls else {
+        let Tls::Open(records) = &mut self.tls else {
             return Err(not_now());
         };
         debug_assert_eq!(self.input.opened(), 0);

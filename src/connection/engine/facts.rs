@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use rustls_pki_types::CertificateDer;
+
 use super::agreed::Agreed;
 use super::state::Phase;
-use super::{Engine, Tls, not_now};
+use super::{Engine, not_now};
 use crate::base::limits::AFTER_CLOSE_NOTIFY;
 use crate::base::observations::Observations;
 use crate::context::Ticket;
@@ -82,13 +84,10 @@ impl Engine {
         Ok((agreed, observations))
     }
 
-    /// Returns the peer's certificates, leaf first, as it sent them.
-    pub(crate) fn peer_certificates(&self) -> Vec<Vec<u8>> {
-        let chain = match &self.tls {
-            Tls::Open(_, certificates) => Some(&certificates[..]),
-            _ => self.state().and_then(|state| state.peer_certificates()),
-        };
-        let chain = chain.unwrap_or_default();
-        chain.iter().map(|der| der.to_vec()).collect()
+    /// Returns the peer's certificates, leaf first, as it sent them, while rustls has the
+    /// connection.
+    pub(crate) fn peer_certificates(&self) -> &[CertificateDer<'static>] {
+        let chain = self.state().and_then(|state| state.peer_certificates());
+        chain.unwrap_or_default()
     }
 }

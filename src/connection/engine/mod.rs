@@ -26,7 +26,6 @@ use std::sync::Arc;
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
 use rustls::{CommonState, ProtocolVersion, ServerConfig, SupportedCipherSuite};
-use rustls_pki_types::CertificateDer;
 
 use super::records::{Buffer, Records};
 use crate::base::fork;
@@ -90,8 +89,8 @@ enum Tls {
     Server(Box<UnbufferedServerConnection>),
     /// A server that inspects the ClientHello, which is not complete yet.
     Inspecting(Box<InspectingAcceptor>),
-    /// Our own record layer, with the peer's certificates from rustls.
-    Open(Box<Records>, Vec<CertificateDer<'static>>),
+    /// Our own record layer.
+    Open(Box<Records>),
     /// Nobody: the hand-over failed.
     Lost,
 }

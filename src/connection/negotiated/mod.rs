@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 
 use super::engine::{Agreed, EarlyData, Engine};
 use crate::base::observations::ExporterSecret;
-use crate::context::Tls12Session;
+use crate::context::{Context, PeerChain, Tls12Session};
 use crate::pki::Certificate;
 use crate::{Error, Result};
 pub(crate) use exporter::CHANNEL_BINDING_LABEL;
@@ -40,14 +40,15 @@ pub(crate) struct Negotiated {
     tls12_session: Option<Arc<Tls12Session>>,
     /// Whether the session callback got the TLS 1.2 session.
     is_reported: AtomicBool,
-    /// Parsed on demand: rustls keeps the bytes.
+    presented: PeerChain,
+    /// Parsed on demand.
     peer_chain: OnceLock<Vec<Certificate>>,
     verified_chain: OnceLock<Vec<Certificate>>,
 }
 
 /// A certificate of a verified path.
 enum PathCertificate {
-    /// One that the peer presented, by its index: rustls keeps the bytes.
+    /// One that the peer presented, by its index.
     Presented(usize),
     /// A trust anchor of the context.
     Anchor(Arc<[u8]>),
@@ -70,9 +71,9 @@ pub enum Ech {
 impl Negotiated {
     /// Takes the result of a complete handshake from the engine.  `bytes` are those that the
     /// handshake received and sent.
-    pub(crate) fn of(engine: &mut Engine, bytes: (u64, u64)) -> Result<Self> {
+    pub(crate) fn of(engine: &mut Engine, context: &Context, bytes: (u64, u64)) -> Result<Self> {
         let (agreed, observations) = engine.agreed()?;
-        let presented = engine.peer_certificates();
+        let presented = context.share_peer_chain(engine.peer_certificates());
         let of_path = |der: Arc<[u8]>| match presented.iter().position(|one| one[..] == der[..]) {
             Some(index) => PathCertificate::Presented(index),
             None => PathCertificate::Anchor(der),
@@ -95,6 +96,7 @@ impl Negotiated {
                 .tls12_session
                 .and_then(|one| one.downcast().ok()),
             is_reported: AtomicBool::new(false),
+            presented,
             peer_chain: OnceLock::new(),
             verified_chain: OnceLock::new(),
         })
@@ -112,21 +114,18 @@ impl Negotiated {
         }
     }
 
-    /// Returns the chain that the peer presented, its own certificate first.  `presented`
-    /// returns it as DER.
-    pub(crate) fn peer_chain(&self, presented: impl FnOnce() -> Vec<Vec<u8>>) -> &[Certificate] {
-        self.peer_chain.get_or_init(|| parse(presented()))
+    /// Returns the chain that the peer presented, its own certificate first.
+    pub(crate) fn peer_chain(&self) -> &[Certificate] {
+        let presented = self.presented.iter();
+        self.peer_chain
+            .get_or_init(|| parse(presented.map(|der| der.to_vec())))
     }
 
     /// Returns the verified path, the peer's certificate first.
-    pub(crate) fn verified_chain(
-        &self,
-        presented: impl FnOnce() -> Vec<Vec<u8>>,
-    ) -> &[Certificate] {
+    pub(crate) fn verified_chain(&self) -> &[Certificate] {
         self.verified_chain.get_or_init(|| {
-            let presented = presented();
             parse(self.verified_path.iter().map(|one| match one {
-                PathCertificate::Presented(index) => presented[*index].clone(),
+                PathCertificate::Presented(index) => self.presented[*index].to_vec(),
                 PathCertificate::Anchor(der) => der.to_vec(),
             }))
         })

@@ -13,39 +13,39 @@ use tlsmith::{
     Status, Usage, gen_ca, gen_crl, gen_csr, issue_cert, self_signed, sign_csr, split_names,
 };
 
-mod random_requests;
-mod pkcs7;
-mod ed448_chain;
-mod requested_extensions;
-mod differential;
 mod certificates;
 mod crls;
+mod der_builder;
+mod differential;
 mod digests;
-mod pkcs12_from_others;
-mod pkcs12_mac;
-mod rejected_requests;
-mod output_escaping;
-mod subject_alt_names;
-mod verify_errors;
+mod distribution_points;
+mod ed448_chain;
+mod encrypted_keys;
 mod extensions;
+mod file_formats;
 mod files;
 mod issuing;
 mod key_material;
+mod key_types;
 mod keys;
-mod file_formats;
 mod nonconforming_certificates;
-mod der_builder;
+mod output_escaping;
 mod parsing;
-mod encrypted_keys;
+mod path_validation;
 mod pkcs12;
+mod pkcs12_from_others;
+mod pkcs12_mac;
+mod pkcs7;
+mod random_requests;
+mod rejected_requests;
+mod requested_extensions;
 mod requests;
 mod revocation;
-mod distribution_points;
 mod secrets;
+mod subject_alt_names;
 mod subjects;
-mod key_types;
 mod untrusted_requests;
-mod path_validation;
+mod verify_errors;
 
 const DAY: u64 = 86_400;
 
