@@ -245,7 +245,8 @@ impl Roots {
         &self.settings
     }
 
-    /// Keeps roots with the same name and key apart: one may be expired and the other not.
+    /// Adds a root, unless it is known.  Keeps roots with the same name and key apart: one may
+    /// be expired and the other not.
     fn push(&mut self, anchor: &TrustAnchor<'static>, certificate: Option<Arc<[u8]>>) {
         let mut known = self.anchors.iter().zip(&self.certificates);
         if !known.any(|known| known == (anchor, &certificate)) {
@@ -254,8 +255,8 @@ impl Roots {
         }
     }
 
-    /// Returns whether this certificate is trusted directly as the peer's own.  It must not
-    /// be a CA, or be self-issued, as `openssl req -x509` creates it.
+    /// Returns whether this certificate is trusted directly, as the peer's own.  That requires
+    /// one that is not a CA, or a self-issued one, as `openssl req -x509` creates.
     pub(super) fn trusts_leaf(&self, leaf: &CertificateRef<'_>) -> bool {
         let is_ca = matches!(leaf.basic_constraints(), Ok(Some((true, _))));
         let is_known = |known: &Arc<[u8]>| **known == *leaf.der;

@@ -179,7 +179,7 @@ fn constraints_on_unsupported_name_types_reject_such_names() {
     let csr = request(&name("a b"), &[(0xa0, &value)]);
     assert_refused(
         sign_csr(&ca, &csr, None, &allowing),
-        &["permit only other name", "a name of that kind"],
+        &["permit only other name", "a name of that type"],
     );
     let csr = request(&name("a b"), &[(0x88, &[0x2a, 3]), (DNS, b"a.example")]);
     sign_csr(&ca, &csr, None, &allowing).unwrap();
