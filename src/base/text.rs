@@ -141,7 +141,7 @@ fn describe(text: &str) -> String {
 /// A name that could be Base64 or hex counts as a path if its directory exists.
 pub fn quoted_path(path: &Path) -> Option<String> {
     let text = path.to_string_lossy();
-    let is_elsewhere = || !is_in_existing_folder(path);
+    let is_elsewhere = || !is_in_existing_directory(path);
     if text.len() > PATH_MAX
         || text.contains(['\n', '\r'])
         || looks_like_pem(&text)
@@ -164,10 +164,10 @@ pub(crate) fn describe_path(path: &Path) -> String {
 /// Linux's PATH_MAX, in bytes.
 const PATH_MAX: usize = 4096;
 
-fn is_in_existing_folder(path: &Path) -> bool {
-    path.parent().is_some_and(|folder| {
-        let mut parts = folder.components();
-        parts.any(|part| matches!(part, Component::Normal(_))) && folder.is_dir()
+fn is_in_existing_directory(path: &Path) -> bool {
+    path.parent().is_some_and(|directory| {
+        let mut parts = directory.components();
+        parts.any(|part| matches!(part, Component::Normal(_))) && directory.is_dir()
     })
 }
 

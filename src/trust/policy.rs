@@ -265,7 +265,7 @@ impl Policy {
         !self.pinned.is_empty() && self.pinned.contains(&sha256(leaf))
     }
 
-    /// Builds a path to one of the roots.  Tries the roots in the system's folders if that
+    /// Builds a path to one of the roots.  Tries the roots in the system's directories if that
     /// fails.
     fn find_path(
         &self,
@@ -286,7 +286,7 @@ impl Policy {
             builder.build(roots)
         };
         attempt(roots).or_else(|failure| {
-            let more = roots.folder_roots().and_then(|more| attempt(more).ok());
+            let more = roots.directory_roots().and_then(|more| attempt(more).ok());
             more.ok_or(failure)
         })
     }
@@ -378,7 +378,11 @@ impl Policy {
         };
         add(&[
             u8::from(self.roots.is_some()),
-            u8::from(self.roots.as_ref().is_some_and(|roots| roots.has_folders())),
+            u8::from(
+                self.roots
+                    .as_ref()
+                    .is_some_and(|roots| roots.has_directories()),
+            ),
             self.name as u8,
             u8::from(self.verify_callback.is_some()),
             u8::from(self.crls.rules().leaf_only),
