@@ -1,22 +1,22 @@
-# make demo     shows a TLS connection from beginning to end
+# make demo     shows a TLS connection from start to end
 # make test     runs every test
-# make test-faults has system calls, links and crowds of clients fail
-# make interop  runs tlsmith with other TLS programs, and prints the matrix (make
-#               interop-all: with those, too, that take much to install)
-# make test-suites has the TLS tests of other packages judge tlsmith.ssl
-# make bogo     has BoringSSL's test suite judge the C library
-# make tsan     has ThreadSanitizer watch threads that share the C library
-# make asan     has AddressSanitizer watch the library itself
-# make bench    measures tlsmith against its peers (make bench-quick: against the
-#               system's OpenSSL; make bench-python: from Python)
-# make wheel    builds the Python package with the C library in it
-# make fuzz     feeds hostile records, flights and files, each for FUZZ_SECONDS
+# make test-faults tests failing system calls, lossy links and thousands of clients
+# make interop  tests tlsmith with other TLS programs, and prints a table (make
+#               interop-all: also with Java and Chromium, which are large)
+# make test-suites runs the TLS tests of other packages on tlsmith.ssl
+# make bogo     runs BoringSSL's test suite on the C library
+# make tsan     runs threads that share the C library under ThreadSanitizer
+# make asan     runs the C programs over a library instrumented with AddressSanitizer
+# make bench    compares the speed with other libraries (make bench-quick: with the
+#               system's OpenSSL; make bench-python: with Python's ssl)
+# make wheel    builds the Python package, which contains the C library
+# make fuzz     fuzzes records, flights, files and C calls, each for FUZZ_SECONDS
 # make install  installs the C library (PREFIX, LIBDIR, INCLUDEDIR, DESTDIR)
 #
-# RECORDS=rustls leaves the records to rustls, in all of these.
+# RECORDS=rustls makes all of these use rustls' record layer.
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
-# Goes up when, and only when, programs that are linked already would break.
+# Increment it only for changes that break programs linked before.
 ABI := 0
 
 PREFIX ?= /usr/local
@@ -28,7 +28,7 @@ CC ?= cc
 PYTHON ?= python3
 OBJCOPY ?= objcopy
 
-# In a directory of its own: neither build evicts the other.
+# Each record layer has its own target directory, so that both builds stay cached.
 RECORDS ?= tlsmith
 ifeq ($(RECORDS),rustls)
 TARGET := target/rustls-records
@@ -39,15 +39,15 @@ else ifeq ($(RECORDS),tlsmith)
 TARGET := target
 FEATURES :=
 else
-$(error RECORDS is '$(RECORDS)': 'tlsmith' and 'rustls' are what it can be)
+$(error RECORDS is '$(RECORDS)': use 'tlsmith' or 'rustls')
 endif
 OUT := $(TARGET)/c
 RUST_LIB := $(TARGET)/release/libtlsmith_c.a
 SO := libtlsmith.so.$(VERSION)
 VENV := target/venv
 
-# What std needs of the system: rustc --print native-static-libs.  Compilers add their own
-# library for unwinding, which has another name in a program that is all static.
+# The system libraries that std needs: rustc --print native-static-libs.  Compilers add their
+# unwinding library, which has another name in a fully static program.
 SYSTEM_LIBS := -lutil -lrt -lpthread -lm -ldl -lc
 
 CFLAGS ?= -O2 -g
@@ -67,14 +67,14 @@ FILLED_IN := $(addprefix $(OUT)/,tlsmith.pc $(CMAKE_FILES))
 
 lib: $(OUT)/libtlsmith.so $(OUT)/libtlsmith.a $(FILLED_IN)
 
-# Cargo knows best whether there is something to do.
+# Always run cargo, which knows whether to rebuild.
 .PHONY: rust-lib
 rust-lib:
 	$(CARGO) build --locked --release --target-dir $(TARGET) -p tlsmith-c $(FEATURES)
 
 $(RUST_LIB): rust-lib ;
 
-# One object whose only global symbols are ours: it links beside other Rust.
+# One object with only the tlsmith_ symbols global, so that it links with other Rust libraries.
 $(OUT)/libtlsmith.a: $(RUST_LIB) tests/c/symbols.txt
 	@mkdir -p $(OUT)
 	@echo '  archive  $@'
@@ -96,7 +96,7 @@ $(OUT)/libtlsmith.so: $(RUST_LIB) packaging/tlsmith.map tests/c/symbols.txt
 	@ln -sf $(SO) $(OUT)/libtlsmith.so.$(ABI)
 	@ln -sf libtlsmith.so.$(ABI) $@
 
-# Written anew each time: they depend on the variables of this very call.
+# Always rewritten, since they depend on the variables of this call.
 .PHONY: $(FILLED_IN)
 $(FILLED_IN): $(OUT)/%: packaging/%.in
 	@mkdir -p $(OUT)
@@ -127,8 +127,8 @@ header:
 
 # ---- The wheel -------------------------------------------------------------
 
-# With the C library in it, for programs that `tlsmith config` gives the flags for.
-# Wheels have no symbolic links: what the linker looks for is a script.
+# The wheel contains the C library; `tlsmith config` prints the flags for it.  Wheels cannot
+# contain symbolic links, so libtlsmith.so is a linker script.
 STAGE := python/tlsmith
 WHEELS := $(OUT)/wheels
 
@@ -160,7 +160,7 @@ demo: $(EXAMPLES)
 
 include benches/bench.mk
 
-# Against the standard library's ssl: BENCH=--quick for less of it.
+# Compares with the standard library's ssl.  BENCH=--quick measures less.
 bench-python: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet --no-deps .
 	$(VENV)/bin/python benches/python.py $(BENCH)
@@ -172,46 +172,46 @@ test: test-rust test-c test-python test-wheel
 test-rust:
 	$(CARGO) test --locked --target-dir $(TARGET) -p tlsmith -p tlsmith-c $(FEATURES)
 
-# PROGRAMS="connections volume" runs these two, and nothing else.
+# PROGRAMS="connections volume" runs only these two.
 test-c: lib $(EXAMPLES)
 	@OUT=$(OUT) TEST_CC='$(CC)' sh tests/c/run.sh $(PROGRAMS)
 
-# The tables of tests/python/trust_table ask the C library, too.
+# tests/python/trust_table uses the C library, too.
 test-python: lib $(VENV)/ready
 	$(VENV)/bin/pip install --quiet --no-deps .
 	OUT=$(OUT) TEST_CC='$(CC)' $(VENV)/bin/python -m pytest -q -n auto tests/python --ignore tests/python/test_wheel.py
 
-# Builds the package twice more, and installs it.
+# Builds the package two more times, and installs it.
 test-wheel: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -q tests/python/test_wheel.py
 
-# Each system call fails in turn, packets are lost, thousands of clients come and go.
+# Each system call fails in turn, packets are lost, thousands of clients connect.
 test-faults: lib $(VENV)/ready
 	$(VENV)/bin/pip install --quiet --no-deps .
 	OUT=$(OUT) TEST_CC='$(CC)' $(VENV)/bin/python -m pytest -q -n auto tests/faults
 
-# Both roles with each peer: a table of what works, with the reasons where it cannot.
+# Both roles with each peer.  Prints a table, with the reason for each failure that is expected.
 interop: MATRIX := -m "not heavy"
 interop interop-all: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet --no-deps .
 	$(VENV)/bin/python -m pytest -q -n auto tests/matrix $(MATRIX)
 
-# With ssl and with tlsmith.ssl, in environments of their own.  SUITES="trio anyio" runs
-# these two, and nothing else.
+# With ssl and with tlsmith.ssl, in separate environments.  SUITES="trio anyio" runs only
+# these two.
 test-suites: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet --no-deps --upgrade --target $(TARGET)/suites/package .
 	$(PYTHON) tests/suites/run.py --work $(TARGET)/suites --package $(TARGET)/suites/package $(SUITES)
 
-# Its runner is fetched and built once: apt-get install golang-golang-x-crypto-dev
-# golang-golang-x-term-dev.  TRANSPORTS=fd is a third of it.
+# Downloads and builds BoringSSL's runner once: apt-get install golang-golang-x-crypto-dev
+# golang-golang-x-term-dev.  TRANSPORTS=fd runs a third of the tests.
 bogo: lib $(VENV)/ready
 	@OUT=$(OUT) VENV=$(VENV) TEST_CC='$(CC)' TRANSPORTS='$(TRANSPORTS)' sh tests/bogo/run.sh
 
-# Builds the library once more, instrumented.
+# Builds the library again, with ThreadSanitizer.
 tsan:
 	@CARGO='$(CARGO)' TEST_CC='$(CC)' sh tests/tsan/run.sh
 
-# The same, with AddressSanitizer.
+# Builds the library again, with AddressSanitizer.
 asan:
 	@CARGO='$(CARGO)' TEST_CC='$(CC)' sh tests/asan/run.sh
 

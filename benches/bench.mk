@@ -1,5 +1,4 @@
-# What `make bench` measures: one program for each library, and benches/bench.py, which
-# has them take turns.
+# `make bench`: one program for each library, and benches/bench.py, which runs them in turns.
 
 BENCH_OUT := $(TARGET)/bench
 PEERS := benches/peers
@@ -17,7 +16,7 @@ HARNESS := $(addprefix $(PEERS)/,harness.c main.c memory.c network.c)
 HARNESS_HEADERS := $(addprefix $(PEERS)/,harness.h peer.h)
 OPENSSL_API := $(PEERS)/openssl.c $(PEERS)/openssl_certificates.c
 
-# Each library's file, and what its program is compiled and linked with.
+# Each library's file, and the flags to compile and link its program.
 peer_tlsmith := $(PEERS)/tlsmith.c
 flags_tlsmith := -L$(OUT) -ltlsmith -Wl,-rpath,'$$ORIGIN/../c'
 needs_tlsmith := $(OUT)/libtlsmith.so
@@ -83,10 +82,10 @@ bench-needs:
 bench-quick-needs:
 	@CC='$(CC)' sh benches/needs.sh $(QUICK_NEEDS)
 
-# BENCH=--check fails where a bar is missed.
+# BENCH=--check fails if a required ratio is missed.
 bench: bench-needs $(addprefix $(BENCH_OUT)/bench-,$(PEER_NAMES)) $(CERTS)/ca.pem
 	$(PYTHON) benches/bench.py --results benches/RESULTS.md $(BENCH)
 
-# With tlsmith and the system's OpenSSL alone.
+# Compares only tlsmith and the system's OpenSSL.
 bench-quick: bench-quick-needs $(addprefix $(BENCH_OUT)/bench-,$(QUICK_NAMES)) $(CERTS)/ca.pem
 	$(PYTHON) benches/bench.py --quick $(BENCH)

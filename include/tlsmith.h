@@ -267,7 +267,7 @@ typedef ptrdiff_t (*tlsmith_write_fn)(void *userdata, const void *data, size_t l
 /// Inspects a ClientHello (RFC 8446, section 4.1.2).  May select the context, identity and ALPN
 /// protocols with tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().
 /// Returns 0 to continue, or the number of the alert to refuse the client with (RFC 8446, section
-/// 6.2), such as 112 for unrecognized_name; any other value counts as 40, handshake_failure.
+/// 6.2), such as 112 for unrecognized_name.  Any other value counts as 40, handshake_failure.
 typedef int (*tlsmith_hello_fn)(void *userdata, tlsmith_conn *conn, const tlsmith_hello *hello);
 
 /// A range of bytes.  `data` may be NULL if `len` is 0.
@@ -289,8 +289,8 @@ typedef struct {
   /// NULL: "ecdsa-p256"; or "ecdsa-p384", "ecdsa-p521", "ed25519", "ed448", "rsa-2048",
   /// "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"
   const char *key_type;
-  /// most CAs allowed below it; 0: any number for a root, none for an issued CA, and for both
-  /// none with TLSMITH_CERT_PATH_LEN
+  /// maximum number of CAs below it; 0: no limit for a root, none below an issued CA, and with
+  /// TLSMITH_CERT_PATH_LEN none below either
   uint32_t path_len;
   uint32_t flags;  ///< TLSMITH_CERT flags
   const char *permitted_names;  ///< names a CA may issue for: ".example.com,10.0.0.0/8"; NULL: all
@@ -396,7 +396,8 @@ int tlsmith_ctx_add_roots_mem(tlsmith_ctx *ctx, const void *pem, size_t len) TLS
 /// Trust the system roots as well: those of $SSL_CERT_FILE and $SSL_CERT_DIR if set.
 int tlsmith_ctx_add_system_roots(tlsmith_ctx *ctx);
 
-/// Trust Mozilla's roots, compiled into this library, instead of the system's, in case it has none.
+/// Trust Mozilla's roots, compiled into this library, instead of the system roots: for systems
+/// without any.
 int tlsmith_ctx_add_bundled_roots(tlsmith_ctx *ctx);
 
 /// Check revocation with the CRLs in a PEM or DER file.  Repeated calls add.  Every certificate
@@ -510,7 +511,7 @@ int tlsmith_ctx_set_verify_schemes(tlsmith_ctx *ctx, const char *names);
 int tlsmith_ctx_set_signing_schemes(tlsmith_ctx *ctx, const char *names);
 
 /// Present the most recently added identity only if the peer's certificate_authorities (RFC 8446,
-/// section 4.2.4) name an issuer in its chain; clients send them in TLS 1.3 only.
+/// section 4.2.4) name an issuer in its chain.  Clients send them in TLS 1.3 only.
 /// TLSMITH_ERR_STATE without an identity.
 int tlsmith_ctx_match_issuer(tlsmith_ctx *ctx);
 
@@ -583,10 +584,10 @@ int tlsmith_ctx_set_keylog_fn(tlsmith_ctx *ctx, tlsmith_keylog_fn log, void *use
 /// 5280, section 6).  `name` is a host, an address or an e-mail address; NULL accepts any.
 /// `purpose` (RFC 5280, section 4.2.1.12) is "server", "client", "any" (either), "code", "email",
 /// "timestamp", "ocsp", a standard name such as "codeSigning", or a dotted object identifier.  NULL
-/// means "server" for a host or an address, else "any".  The extended key usage must list a non-TLS
-/// purpose.  `time` is in seconds since the Unix epoch; 0 means now.  Returns 0, or a
-/// TLSMITH_ERR_CERT code that tlsmith_last_error() explains; the context stays usable.  Seals the
-/// context, as a first connection does.  Does not block.
+/// means "server" for a host or an address, else "any".  The extended key usage must list any
+/// purpose but "server" and "client".  `time` is in seconds since the Unix epoch; 0 means now.
+/// Returns 0, or a TLSMITH_ERR_CERT code that tlsmith_last_error() explains; the context stays
+/// usable.  Seals the context, as a first connection does.  Does not block.
 TLSMITH_NODISCARD int tlsmith_ctx_verify(tlsmith_ctx *ctx, const tlsmith_identity *chain,
     const char *name, const char *purpose, int64_t time);
 
@@ -600,7 +601,7 @@ const tlsmith_cert *tlsmith_ctx_verified_cert(const tlsmith_ctx *ctx, size_t ind
 /// Create a connection, not connected yet.  NULL if `ctx` is NULL.
 TLSMITH_NODISCARD tlsmith_conn *tlsmith_conn_new(tlsmith_ctx *ctx);
 
-/// Free it and close the socket it owns, immediately and without sending close_notify: call
+/// Free a connection and close the socket it owns, at once and without sending close_notify: call
 /// tlsmith_shutdown() first.  No other call may be in progress.
 void tlsmith_conn_free(tlsmith_conn *conn);
 
@@ -630,10 +631,10 @@ TLSMITH_NODISCARD int tlsmith_connect(tlsmith_conn *conn, const char *host, cons
 TLSMITH_NODISCARD int tlsmith_listen(const char *host, const char *port);
 
 /// Accept one TCP connection, whose socket the connection owns.  tlsmith_handshake() or the first
-/// read or write performs the handshake, so that no client can block the accept loop.  It may take
-/// 5 seconds: see tlsmith_conn_set_handshake_timeout().  Skips clients that disconnect while
-/// queued.  If the process is out of descriptors or memory, retries every 100 ms until the time
-/// limit.
+/// read or write performs the handshake, so that no client can block the accept loop.  The handshake
+/// may take 5 seconds: see tlsmith_conn_set_handshake_timeout().  Skips clients that disconnect
+/// while queued.  If the process is out of descriptors or memory, retries every 100 ms until the
+/// time limit.
 TLSMITH_NODISCARD int tlsmith_accept(tlsmith_conn *conn, int listen_fd);
 
 /// Return the socket; -1 before connecting, and without a socket.
@@ -655,7 +656,7 @@ int tlsmith_conn_set_alpn(tlsmith_conn *conn, const char *protocols);
 /// 16, keys included.  TLSMITH_ERR_STATE if it has no private key.
 int tlsmith_conn_set_identity(tlsmith_conn *conn, const tlsmith_identity *id);
 
-/// Send this name as SNI (RFC 6066, section 3) instead of the verified name; NULL sends no SNI.
+/// Send this name as SNI (RFC 6066, section 3) instead of the name to verify; NULL sends no SNI.
 int tlsmith_conn_set_server_name(tlsmith_conn *conn, const char *name);
 
 /// Store a pointer for the connection's callbacks.  The library never dereferences it.
@@ -739,8 +740,8 @@ int tlsmith_connect_mem(tlsmith_conn *conn, const char *server_name);
 /// Start a server in memory.
 int tlsmith_accept_mem(tlsmith_conn *conn);
 
-/// In memory: pass `len` bytes from the peer, all of which are kept until read.  0 marks the end of
-/// input, after which none may follow.  TLSMITH_ERR_STATE on other transports.
+/// In memory: pass `len` bytes from the peer, all of which are kept until read.  A `len` of 0
+/// marks the end of input, after which none may follow.  TLSMITH_ERR_STATE on other transports.
 int tlsmith_feed(tlsmith_conn *conn, const void *data, size_t len) TLSMITH_READS(2, 3);
 
 /// In memory: copy up to `len` bytes of pending output for the peer, and return the count; 0 if
@@ -979,7 +980,7 @@ const char *tlsmith_cert_name(const tlsmith_cert *cert, size_t index, tlsmith_na
 const char *tlsmith_cert_common_name(const tlsmith_cert *cert);
 
 /// Return whether it is valid for a DNS name or an address, by its alternative names only, as in a
-/// connection; a wildcard stands for one label (RFC 9525).  False also for NULL and for an invalid
+/// connection.  A wildcard stands for one label (RFC 9525).  False also for NULL and for an invalid
 /// `host`, with the reason in tlsmith_last_error().
 bool tlsmith_cert_matches(const tlsmith_cert *cert, const char *host);
 
@@ -1162,8 +1163,8 @@ TLSMITH_NODISCARD tlsmith_identity *tlsmith_sign_csr(const tlsmith_identity *ca,
 
 /// Create a CRL signed by a CA (RFC 5280, section 5).  `serials` lists serial numbers in hex,
 /// separated by commas, each with an optional reason (section 5.3.1): "0a1b,0c2d=keyCompromise";
-/// NULL or "" revokes nothing.  It is valid for `days` from now, 0: 7.  Its thisUpdate is an hour
-/// ago.  TLSMITH_ERR_ISSUE if the CA may not sign it.
+/// NULL or "" revokes nothing.  It is valid for `days` from now; 0 means 7.  Its thisUpdate is
+/// an hour ago.  TLSMITH_ERR_ISSUE if the CA may not sign it.
 TLSMITH_NODISCARD tlsmith_crl *tlsmith_gen_crl(const tlsmith_identity *ca, const char *serials,
     uint32_t days);
 

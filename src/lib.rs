@@ -11,9 +11,9 @@
 //! * [`Error`]: a [`Status`] for programs, and a sentence for people.
 //! * [`cipher_names`], [`group_names`], [`scheme_names`]: what can be negotiated.
 //! * [`random`], [`digest`]: random bytes and SHA-2.
-//! * [`text`]: shows untrusted text safely.
+//! * [`text`]: displays untrusted text safely.
 //!
-//! rustls does the handshake, AWS-LC the cryptography, and webpki the path building.
+//! rustls performs the handshake, AWS-LC most of the cryptography, and webpki the path building.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -42,15 +42,16 @@ pub enum Status {
     Io = -10,
     /// The host name has no address.
     Resolve = -11,
-    /// The time limit passed.
+    /// The time limit expired.
     Timeout = -12,
     /// The transport ended without a close_notify alert: data may be missing.
     Truncated = -13,
-    /// The peer violated the protocol.
+    /// The peer's data is invalid or exceeds a limit.
     Protocol = -20,
     /// The peer sent a fatal alert: see [`Error::alert`].
     Alert = -21,
-    /// The peers have no version, cipher suite, group or ALPN protocol in common.
+    /// The peers have no version, cipher suite, group or ALPN protocol in common, or the
+    /// application refused the client.
     NoCommon = -22,
     /// The certificate is rejected, for a reason without a code of its own.
     Certificate = -30,
@@ -58,13 +59,13 @@ pub enum Status {
     CertificateUnknownIssuer = -31,
     /// The certificate is for another name.
     CertificateNameMismatch = -32,
-    /// A certificate in the path has expired.
+    /// A certificate in the chain has expired.
     CertificateExpired = -33,
-    /// A certificate in the path is not valid yet.
+    /// A certificate in the chain is not valid yet.
     CertificateNotYetValid = -34,
-    /// A CRL lists the certificate.
+    /// A CRL lists a certificate in the chain.
     CertificateRevoked = -35,
-    /// No CRL covers the certificate, or the one that does is outdated.
+    /// No current CRL covers a certificate in the chain.
     CertificateUnknownRevocation = -36,
     /// The peer sent no certificate, and one is required.
     CertificateMissing = -37,
@@ -82,7 +83,7 @@ pub enum Status {
     CertificateNotACa = -43,
     /// A name constraint or a policy of the chain forbids the certificate.
     CertificateConstraint = -44,
-    /// The path has more CAs than a CA or the context allows.
+    /// The chain has more CAs than a CA or the context allows.
     CertificatePathTooLong = -45,
     /// A key or a signature in the chain is too weak.
     CertificateWeakKey = -46,
@@ -164,14 +165,14 @@ impl Status {
             Self::WantRead => "call again when the transport is readable",
             Self::WantWrite => "call again when the transport is writable",
             Self::Argument => "invalid argument",
-            Self::State => "not allowed now",
+            Self::State => "not allowed in the current state",
             Self::Unsupported => "not supported by this build or system",
             Self::Internal => "internal error: please report it",
             Self::Io => "a system call failed",
             Self::Resolve => "the host name has no address",
-            Self::Timeout => "the time limit passed",
+            Self::Timeout => "the time limit expired",
             Self::Truncated => "the connection ended without close_notify",
-            Self::Protocol => "what the peer sent is invalid, or exceeds a limit",
+            Self::Protocol => "the peer's data is invalid or exceeds a limit",
             Self::Alert => "the peer sent an alert",
             Self::NoCommon => "no version, cipher suite, group or ALPN protocol in common",
             Self::Certificate => "certificate rejected",
@@ -193,7 +194,7 @@ impl Status {
             Self::CertificateConstraint => {
                 "certificate is forbidden by a name constraint or a policy"
             }
-            Self::CertificatePathTooLong => "more CAs in the path than are allowed",
+            Self::CertificatePathTooLong => "more CAs in the chain than allowed",
             Self::CertificateWeakKey => "certificate has a key or signature that is too weak",
             Self::CertificateBadSignature => "a signature does not verify",
             Self::CertificateUnsupportedKey => "certificate has a key of an unsupported type",
@@ -204,7 +205,7 @@ impl Status {
             Self::File => "a file cannot be read or written",
             Self::Parse => "PEM or DER that does not parse",
             Self::KeyMismatch => "the private key does not belong to the certificate",
-            Self::Issue => "the authority may not issue this certificate",
+            Self::Issue => "the CA may not issue this certificate",
         }
     }
 }
@@ -245,7 +246,7 @@ enum Detail {
 impl Error {
     /// Creates an error.  Its sentence has no initial capital and no final period.
     ///
-    /// It is converted to one line by [`text::one_line`], so it may quote untrusted text.
+    /// [`text::one_line`] converts it to one line, so it may quote untrusted text.
     pub fn new(status: Status, message: impl Into<Cow<'static, str>>) -> Self {
         Self::detailed(status, message.into(), None, None)
     }
@@ -336,7 +337,7 @@ impl Error {
         }
     }
 
-    /// Returns the error with the name of the file that it is about in front.
+    /// Returns the error with a prefix: the file that it is about.
     pub(crate) fn about_file(self, path: &Path) -> Self {
         let sentence = format!("'{}': {self}", path.display());
         Self::new(self.status(), sentence).with_source(self)
@@ -411,7 +412,7 @@ impl Error {
         }
     }
 
-    /// Returns whether the call only has to be repeated later.
+    /// Returns whether the call would have blocked, so that it must be repeated later.
     pub fn is_want(&self) -> bool {
         matches!(self.status(), Status::WantRead | Status::WantWrite)
     }

@@ -153,7 +153,7 @@ pub fn after_fork_in_child() {
 pub struct Origin(u64);
 
 impl Origin {
-    /// Returns this process.
+    /// Identifies this process.
     pub fn here() -> Self {
         Self(FORKS.load(Ordering::Relaxed))
     }
@@ -183,8 +183,7 @@ fn inherited() -> Error {
     Error::state(sentence)
 }
 
-/// A value that each process has its own instance of.  A forked child starts with a new
-/// one.
+/// A value of which each process has its own.  A forked child starts with a new one.
 ///
 /// It shares nothing with the parent, so no lock in it can be held by a thread of the
 /// parent.
@@ -226,8 +225,8 @@ impl<T> PerProcess<T> {
         None
     }
 
-    /// Returns the value of this process, which a child creates from its parent's.
-    /// `inherit` must not wait for a lock in that.
+    /// Returns the value of this process.  A child creates its own with `inherit`, from its
+    /// parent's, and must not wait for a lock in that one.
     pub fn inherited(&self, inherit: impl Fn(&T) -> T) -> &T {
         let mut one = self;
         while !one.origin.is_here() {

@@ -1,8 +1,8 @@
 //! HKDF (RFC 5869) for TLS 1.3: rustls' HKDF on RustCrypto's HMAC.
 //!
 //! A connection derives about thirty secrets from a dozen keys and hashes little for each.
-//! aws-lc-rs prepares the HMAC key again for each secret; its state is almost a kilobyte,
-//! which is cleared and copied each time.  Here the state is two hash states.  That makes a
+//! aws-lc-rs prepares the HMAC key again for each secret.  Its state is almost a kilobyte,
+//! which is cleared and copied each time.  Here it is only two hash states, which makes a
 //! resumed handshake a tenth shorter.
 
 use std::marker::PhantomData;

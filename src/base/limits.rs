@@ -8,8 +8,8 @@
 //! | early data a server accepts | `Context::set_early_data`, none by default | plaintext, stored until it is read | fatal |
 //! | [`FRAGMENTED_MESSAGE`] | 256 KiB | the records of one unfinished handshake message | fatal |
 //! | [`MAX_MESSAGE`] | 64 KiB - 1 | one handshake message | fatal, decode_error |
-//! | [`CONTROL_RECORDS`] | 64 | KeyUpdates, tickets, warning alerts and empty records after the handshake, together; application data refills it | fatal, unexpected_message |
-//! | [`CONTROL_RECORDS_PER_KIND`] | 32 | KeyUpdates, and separately empty records; application data refills it, and a KeyUpdate that we requested is free | fatal, unexpected_message |
+//! | [`CONTROL_RECORDS`] | 64 | KeyUpdates, tickets, warning alerts and empty records after the handshake, together; application data resets the count | fatal, unexpected_message |
+//! | [`CONTROL_RECORDS_PER_KIND`] | 32 | KeyUpdates, and separately empty records; application data resets the count, and a KeyUpdate that we requested does not count | fatal, unexpected_message |
 //! | [`WARNING_ALERTS`] | 4 | warning alerts of a whole connection | fatal, unexpected_message |
 //! | [`RENEGOTIATIONS`] | 1 | renegotiation requests, TLS 1.2 only | fatal, unexpected_message |
 //! | [`TICKETS`] | 16 | tickets that a connection lists | the oldest is dropped |

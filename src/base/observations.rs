@@ -1,6 +1,6 @@
-//! What callbacks learn inside rustls during a handshake and rustls does not return: the
-//! error of a rejection (rustls' error only decides the alert), the verified chain, the
-//! signature scheme of the peer, the requested server name.
+//! Handshake observations: what callbacks learn inside rustls, and rustls does not return.
+//! Examples are why a peer was rejected (rustls' own error only decides the alert), the
+//! verified chain, and the signature scheme of the peer.
 //!
 //! The callbacks store it in a thread-local.  The connection takes it as soon as rustls
 //! returns, on the same thread.  Callbacks per connection are not possible, because rustls
@@ -57,8 +57,8 @@ pub(crate) struct Observations {
 /// A session of the client's session store, as a type of the context layer.
 pub(crate) type AnySession = Arc<dyn Any + Send + Sync>;
 
-/// What one step of a handshake hands to later ones: rustls calls back without saying for
-/// which connection.
+/// What one step of a handshake passes to later steps.  rustls does not tell callbacks which
+/// connection they run for.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Carried {
     pub(crate) authentication: Option<Authentication>,
@@ -185,9 +185,9 @@ impl Observations {
         OBSERVATIONS.with_borrow(|observations| observations.carried.is_tls12)
     }
 
-    /// Returns the name that the certificate must match when rustls verifies `name`. rustls
-    /// also verifies the public name of an ECHConfigList, which is not replaced; its
-    /// spelling differs.
+    /// Returns the name that the certificate must match in place of `name`, which rustls asks
+    /// to verify.  The public name of an ECHConfigList is not replaced: its spelling differs
+    /// from that of the requested name.
     pub(crate) fn verified_name(name: &ServerName<'_>) -> Option<ServerName<'static>> {
         OBSERVATIONS.with_borrow(|observations| {
             match observations.carried.verified_name.as_deref() {

@@ -16,7 +16,7 @@ use crate::base::tls_errors;
 use crate::trust::Verifier;
 use crate::{Error, Result, Status};
 
-/// How many sessions a client caches by default.
+/// The number of sessions that a client caches by default.
 const DEFAULT_CACHED_SESSIONS: usize = 256;
 
 /// How many sessions clients cache; 0 turns resumption off.

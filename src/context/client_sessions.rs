@@ -18,7 +18,7 @@ use crate::base::observations::Observations;
 use crate::base::rustls_gaps::session_lifetime;
 use crate::{Error, Result};
 
-/// How many tickets are stored per server: the latest.
+/// The number of tickets stored per server: the latest ones.
 const TICKETS_PER_SERVER: usize = 8;
 
 /// A session that a client can resume, stored by the application instead of the context.
@@ -95,30 +95,30 @@ impl Session {
         Some(session)
     }
 
-    /// The version of the connection that it came from.  Here and below, `None` for a
-    /// session from [`Self::new`].
+    /// Returns the version of the connection that it came from.  Here and below, `None` for
+    /// a session from [`Self::new`].
     pub fn version(&self) -> Option<Version> {
         self.facts.as_ref().map(|facts| facts.version)
     }
 
-    /// The cipher suite of that connection, by its IANA name.
+    /// Returns the cipher suite of that connection, by its IANA name.
     pub fn cipher(&self) -> Option<&'static str> {
         self.facts.as_ref().map(|facts| facts.cipher)
     }
 
-    /// The ALPN protocol of that connection.  Early data requires the same one (RFC 8446,
-    /// section 4.2.10).
+    /// Returns the ALPN protocol of that connection.  Early data requires the same one (RFC
+    /// 8446, section 4.2.10).
     pub fn alpn(&self) -> Option<&str> {
         self.facts.as_ref()?.alpn.as_deref()
     }
 
-    /// The server name that that connection verified.
+    /// Returns the server name that was verified on that connection.
     pub fn server_name(&self) -> Option<&str> {
         self.facts.as_ref()?.server_name.as_deref()
     }
 
-    /// How many bytes of early data the latest ticket allows (RFC 8446, section 4.6.1); 0
-    /// for none.
+    /// Returns how many bytes of early data the latest ticket allows (RFC 8446, section
+    /// 4.6.1); 0 for none.
     pub fn max_early_data(&self) -> u32 {
         let servers = self.store_here().servers();
         // A session holds tickets of one server.
@@ -132,17 +132,17 @@ impl Session {
             .unwrap_or(0)
     }
 
-    /// The lifetime of the latest ticket in seconds, from its receipt (RFC 8446, section
-    /// 4.6.1); 0 if all are used, and if the server caches the session (TLS 1.2).
+    /// Returns the lifetime of the latest ticket in seconds, from its receipt (RFC 8446,
+    /// section 4.6.1); 0 if all are used, and if the server caches the session (TLS 1.2).
     pub fn lifetime(&self) -> u32 {
         self.lifetimes().last().copied().unwrap_or(0)
     }
 
-    /// The store for a connection of this context.  The session must come from the same
-    /// context: only its connections share the verifier that rustls compares.
+    /// Returns the store for a connection of this context.  The session must come from the
+    /// same context: only its connections share the verifier that rustls compares.
     pub(super) fn store_for(&self, context: &Context) -> Result<Arc<ClientSessionStore>> {
         if !Arc::ptr_eq(&self.context.inner, &context.inner) {
-            let sentence = "the session is of another context, which may verify peers \
+            let sentence = "the session comes from another context, which may verify peers \
                             differently: resume it with the context that it came from";
             return Err(Error::argument(sentence));
         }
@@ -154,8 +154,8 @@ impl Session {
         here.get_or_init(|| Arc::new(ClientSessionStore::new(1)))
     }
 
-    /// The lifetimes of the unused tickets in seconds, each from its receipt, the latest
-    /// last.  0 stands for a TLS 1.2 session that the server caches.
+    /// Returns the lifetimes of the unused tickets in seconds, each from its receipt, the
+    /// latest last.  0 stands for a TLS 1.2 session that the server caches.
     pub fn lifetimes(&self) -> Vec<u32> {
         let servers = self.store_here().servers();
         let entries = servers.by_key.values();
@@ -163,7 +163,7 @@ impl Session {
     }
 }
 
-/// Enables resumption from a store.  Without tickets in TLS 1.2 if `tickets` is 0.
+/// Enables resumption from a store.  If `tickets` is 0, it requests none in TLS 1.2.
 pub(super) fn resumption(store: Arc<dyn client::ClientSessionStore>, tickets: usize) -> Resumption {
     let tls12 = match tickets {
         0 => Tls12Resumption::SessionIdOnly,
@@ -182,7 +182,7 @@ impl fmt::Debug for Session {
 pub(crate) struct Ticket {
     origin: Origin,
     key: StoreKey,
-    /// How many stores hold it: the context's, and those of sessions.
+    /// The number of stores that hold it: the context's, and those of sessions.
     stores: AtomicUsize,
     /// `None` once it is used.
     session: Mutex<Option<Tls13ClientSessionValue>>,
@@ -274,7 +274,7 @@ impl Drop for ServerEntry {
 /// The sessions that a client can resume, by server.
 pub(super) struct ClientSessionStore {
     servers: Mutex<ServerEntries>,
-    /// The most servers to store sessions of.
+    /// The maximum number of servers whose sessions are stored.
     max_servers: usize,
 }
 

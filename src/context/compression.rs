@@ -8,8 +8,8 @@ pub(super) const COMPRESSORS: &[&dyn CertCompressor] = &[&LargeMessagesOnly];
 
 /// The shortest Certificate message that is compressed.  A shorter one fits in the
 /// initial congestion window anyway (RFC 6928, section 2), and small certificates hardly
-/// compress.  The peer would have to decompress it, and the first handshake of a program
-/// would take a quarter longer.
+/// compress.  The peer would have to decompress it, and a program would take a quarter longer
+/// to start and complete its first handshake.
 const MIN_COMPRESSED_LENGTH: usize = 4096;
 
 /// zlib, which declines small messages.

@@ -63,7 +63,7 @@ impl ConfigSelector {
         self.callback = None;
     }
 
-    /// Replaces what answers.
+    /// Replaces the selected context and options, as far as `selection` has them.
     pub(crate) fn update(&mut self, selection: Selection) {
         self.selected.update(selection);
     }
@@ -122,7 +122,7 @@ impl ConfigSelector {
                 alert: AlertDescription::UnrecognisedName.into(),
             });
         }
-        if context.goes_without_alpn(&hello.alpn, options) {
+        if context.continues_without_alpn(&hello.alpn, options) {
             Arc::make_mut(&mut adapted.config).alpn_protocols.clear();
         }
         Ok(adapted)

@@ -89,7 +89,7 @@ struct Inner {
     sealed: OnceLock<Settings>,
     /// The error of the first failed setter, until the context is sealed.
     setup_failure: Mutex<Option<Error>>,
-    /// The same once the context is sealed, also of setters that are called too late.
+    /// The same once the context is sealed.  Setters that are called too late set it, too.
     failure: OnceLock<Error>,
     /// One per process: a forked child builds its own ticket keys and sessions.
     built: PerProcess<Built>,
@@ -214,7 +214,7 @@ impl Context {
 
     /// Calls `callback` for every peer after verification.  It can refuse a verified peer,
     /// but not accept one that failed verification.  It is not called when a session is
-    /// resumed: only this context resumes sessions of clients that it accepted.
+    /// resumed.  Therefore a server resumes only sessions that this context created.
     pub fn set_verify_callback(&self, callback: VerifyCallback) -> Result<()> {
         self.set(|settings| {
             settings.verify_callback = Some(callback);
@@ -226,10 +226,10 @@ impl Context {
     /// the connection and sends its alert to the client ([`Error::from_alert`]), by
     /// default unrecognized_name.
     ///
-    /// The connection is locked meanwhile.  `callback` may use other connections.  It
-    /// must neither use this one nor wait for another thread that does: both would
-    /// deadlock.  To look something up first, on any thread, use
-    /// [`Connection::receive_hello`](crate::Connection::receive_hello).
+    /// The connection is locked meanwhile.  `callback` may use other connections.  Its
+    /// calls on this one fail with [`Status::State`].  It must not wait for another thread
+    /// that uses this one: that would deadlock.  To look something up first, on any
+    /// thread, use [`Connection::receive_hello`](crate::Connection::receive_hello).
     pub fn set_hello_callback(&self, callback: HelloCallback) -> Result<()> {
         self.set(|settings| {
             settings.hello_callback = Some(callback);
@@ -346,7 +346,7 @@ impl Context {
 
     /// Enables early data (0-RTT, RFC 8446, section 2.3): a server accepts up to `max`
     /// bytes of it per connection, and a client may send it.  An attacker can replay
-    /// early data: one server, or one of those that share its sessions, accepts it once.
+    /// early data: a server, or a group that shares its sessions, accepts it once.
     pub fn set_early_data(&self, max: u32) -> Result<()> {
         self.set(|settings| {
             settings.early_data = max;
@@ -413,9 +413,9 @@ impl Context {
     /// accepts server and client certificates.  `time` is in seconds since the Unix
     /// epoch; `None` means now by this context's clock.
     ///
-    /// Returns the verified chain from the leaf to the root.  It has no root if that is
-    /// one of Mozilla's, which are not certificates.  A context that verifies nothing
-    /// accepts every chain and returns an empty one.
+    /// Returns the verified chain from the leaf to the root.  The root is missing if it is
+    /// one of the bundled ones, of which only name and key are known.  A context that
+    /// verifies nothing accepts every chain and returns an empty one.
     pub fn verify(
         &self,
         chain: &[Certificate],

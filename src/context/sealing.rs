@@ -45,7 +45,7 @@ impl Context {
         self.built().last_peer_chain.share(presented)
     }
 
-    /// The values built from the settings in this process.
+    /// Returns what this process built from the settings.
     pub(super) fn built(&self) -> &Built {
         self.inner.built.here()
     }
@@ -110,7 +110,7 @@ impl Context {
 
     /// Whether a server continues without ALPN, because the client offers none of its
     /// protocols.
-    pub(crate) fn goes_without_alpn(
+    pub(crate) fn continues_without_alpn(
         &self,
         offered: &[Vec<u8>],
         options: &ConnectionOptions,
@@ -127,8 +127,8 @@ impl Context {
         self.with_settings(|settings| settings.tickets)
     }
 
-    /// Whether clients send ECH: `true` for a real one, `false` for GREASE, `None` for
-    /// none.
+    /// Whether clients encrypt the ClientHello: `true` for ECH, `false` for GREASE ECH,
+    /// `None` for neither.
     pub(crate) fn ech(&self) -> Option<bool> {
         self.with_settings(|settings| {
             let ech = settings.ech.as_ref();
@@ -159,8 +159,8 @@ impl Context {
         !self.checks_names() || self.with_settings(|settings| settings.has_pinned())
     }
 
-    /// The session cache to share with another context.  If it is too late to share, this
-    /// context stays usable.
+    /// Returns the session cache to share with another context.  If it is too late to share,
+    /// this fails, and this context stays usable.
     pub(super) fn shared_sessions(&self) -> Result<SessionCache> {
         let too_late = || {
             let sentence = "the other context is in use and does not share its sessions: share \

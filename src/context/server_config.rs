@@ -60,8 +60,8 @@ pub(super) fn config(settings: &Settings) -> Result<ServerConfig> {
 }
 
 /// Configures resumption.  Sessions are sent as tickets, unless the server caches them.
-/// It does so if it accepts early data, because tickets would allow replays, and if the
-/// server sends or the client accepts no tickets.
+/// A server that accepts early data caches them, because tickets would allow replays.  So
+/// does one that sends no tickets, or whose client accepts none.
 fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 32]) -> Result<()> {
     let count = settings.sessions.unwrap_or(DEFAULT_CACHE_SIZE);
     config.send_tls13_tickets = settings.tickets;

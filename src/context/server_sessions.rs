@@ -20,7 +20,7 @@ pub(super) const SESSION_LIFETIME: u32 = 7_200;
 /// The allowed clock skew between servers that share tickets, in seconds.
 const CLOCK_SKEW: u64 = 300;
 
-/// How many sessions a server caches by default.
+/// The number of sessions that a server caches by default.
 pub(super) const DEFAULT_CACHE_SIZE: usize = 1_024;
 
 /// The largest cache: each session takes up to a few kilobytes.
@@ -80,11 +80,12 @@ impl hkdf::KeyType for Length {
     }
 }
 
-/// The limits of a session: its lifetime, and the policy that it was created under.
+/// Stores in each session when its client was authenticated, and refuses to resume it after
+/// its lifetime.
 #[derive(Clone)]
 pub(super) struct SessionBounds {
     pub(super) clock: Arc<dyn TimeProvider>,
-    /// Whether these sessions have verified clients: resumption requires the same policy.
+    /// Whether the server verifies clients.  If not, a resumed client is unverified, too.
     pub(super) verifies: bool,
 }
 

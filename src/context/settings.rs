@@ -67,12 +67,13 @@ impl Version {
 /// Whether a server requests client certificates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAuth {
-    /// Requests none.
+    /// Requests no certificate.
     #[default]
     None,
-    /// Requests one.  Accepts a client without one, and refuses one with an invalid one.
+    /// Requests a certificate.  Accepts a client without one, and refuses a client whose
+    /// certificate is invalid.
     Optional,
-    /// Requests one, and refuses a client without one.
+    /// Requests a certificate, and refuses a client without one.
     Required,
 }
 

@@ -65,7 +65,7 @@ pub fn issue_cert(ca: &Identity, names: &[String], options: &CertOptions) -> Res
         subject: &subject,
         names: &names,
         directories: &[],
-        other_kinds: &[],
+        other_types: &[],
         path_len: options.path_len,
         is_ca: options.ca,
     };
@@ -138,7 +138,7 @@ pub fn sign_csr(
         subject: &subject,
         names: &names,
         directories: &requested.directories(),
-        other_kinds: &requested.other_kinds(),
+        other_types: &requested.other_types(),
         path_len: options.path_len,
         is_ca: options.ca,
     };

@@ -20,7 +20,7 @@ use super::identity::Identity;
 use super::{describe, encoding, extensions, issuance_policy, pem, profile, quoted, x509_time};
 use crate::{Error, Result, Status};
 
-/// The default time between thisUpdate and nextUpdate: a week.
+/// The default time until nextUpdate: a week.
 const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 
 /// Why a certificate was revoked (RFC 5280, section 5.3.1).

@@ -38,8 +38,8 @@ impl Identity {
         Self::below(chain, Vec::new(), key)
     }
 
-    /// Creates an identity below certificates that peers have.  These are never presented
-    /// or saved, but their constraints apply to what the identity issues.
+    /// Creates an identity with certificates `above` its chain, which peers already have.  They
+    /// are never presented or saved, but their constraints apply to what the identity issues.
     pub(super) fn below(
         chain: Vec<Certificate>,
         above: Vec<Certificate>,

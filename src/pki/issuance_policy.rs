@@ -21,7 +21,7 @@ pub(super) struct Request<'a> {
     pub(super) directories: &'a [DistinguishedName],
     /// The types of the alternative names that cannot be checked, as tag numbers of
     /// GeneralName.
-    pub(super) other_kinds: &'a [u32],
+    pub(super) other_types: &'a [u32],
     /// For a CA, the maximum number of CAs below it.
     pub(super) path_len: Option<u32>,
     pub(super) is_ca: bool,
@@ -54,11 +54,12 @@ pub(super) fn check_crl_issuer(ca: &Identity) -> Result<()> {
         _ => return Ok(()),
     };
     let issuer = issuer.subject();
-    let sentence = format!("the authority '{issuer}' may not sign a CRL: {rule}");
+    let sentence = format!("the CA '{issuer}' may not sign a CRL: {rule}");
     Err(Error::new(Status::Issue, sentence))
 }
 
-/// Checks that the validity of the new certificate lies within that of its issuer.
+/// Checks that the new certificate does not outlive its issuer.  It may start earlier: it
+/// becomes valid when its issuer does.
 pub(super) fn check_validity(issuer: &Certificate, start: i64, end: i64) -> Result<()> {
     let last = issuer.not_after();
     if start < last && end <= last {
@@ -79,7 +80,7 @@ fn refusal(issuer: &Certificate, rule: &str) -> Error {
     let issuer = issuer.subject();
     Error::new(
         Status::Issue,
-        format!("the authority '{issuer}' may not issue this certificate: {rule}"),
+        format!("the CA '{issuer}' may not issue this certificate: {rule}"),
     )
 }
 
@@ -100,12 +101,12 @@ fn check_path_len(above: &Certificate, below: u32, request: &Request<'_>) -> Res
     let depth = below + u32::from(request.is_ca);
     if depth > limit {
         return Err(format!(
-            "its path length is {limit}, so only {limit} CAs may stand below it"
+            "its path length is {limit}, so at most {limit} CAs may be below it"
         ));
     }
     match request.path_len {
         Some(requested) if requested > limit - depth => Err(format!(
-            "its path length is {limit}, so a CA here may have {} at most, and not {requested}",
+            "its path length is {limit}, so a CA here may have at most {}, not {requested}",
             limit - depth
         )),
         _ => Ok(()),
@@ -131,10 +132,10 @@ fn check_names(above: &Certificate, request: &Request<'_>) -> Result<(), String>
                 format!("{rule}, and the subject {subject} is requested")
             })?;
     }
-    for &kind in request.other_kinds {
+    for &kind in request.other_types {
         constraints
             .check(ConstrainedName::Other(kind))
-            .map_err(|rule| format!("{rule}, and a name of that kind is requested"))?;
+            .map_err(|rule| format!("{rule}, and a name of that type is requested"))?;
     }
     Ok(())
 }

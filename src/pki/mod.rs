@@ -1,5 +1,5 @@
-//! Certificates, keys, requests and CRLs: generating, parsing, issuing, saving.  This layer
-//! does not know connections.
+//! Certificates, keys, requests and CRLs: generation, parsing, issuance, saving.  This
+//! layer knows nothing of connections.
 
 mod accessors;
 mod alternative_name;

@@ -72,7 +72,7 @@ impl RequestedExtensions {
     }
 
     /// Returns the types of the other alternative names, as tag numbers of GeneralName.
-    pub(super) fn other_kinds(&self) -> Vec<u32> {
+    pub(super) fn other_types(&self) -> Vec<u32> {
         let names = self.general_names().into_iter();
         names
             .filter(|name| !requested_names::is_supported(*name))

@@ -19,7 +19,7 @@ const MAX_COMPARISONS: usize = 250_000;
 pub(super) struct PathNameConstraints(Vec<CaConstraints>);
 
 struct CaConstraints {
-    /// The subject of the CA.
+    /// Names the CA in errors.
     ca: String,
     constraints: NameConstraints,
 }
@@ -50,7 +50,7 @@ pub(super) fn check(path: &Path<'_, '_>) -> Result<PathNameConstraints, VerifyEr
         let constraints = constraints.map_err(|_| {
             VerifyError::malformed(path.leaf, "the name constraints of its root do not parse")
         })?;
-        let ca = "of a bundled root".to_owned();
+        let ca = "a bundled root".to_owned();
         path_constraints.0.push(CaConstraints { ca, constraints });
     }
     let certificates: Vec<_> = path.certificates().collect();
@@ -79,7 +79,7 @@ fn read(ca: &CertificateRef<'_>) -> Result<Option<CaConstraints>, VerifyError> {
         VerifyError::malformed(ca, what)
     })?;
     Ok(Some(CaConstraints {
-        ca: subject_of(ca),
+        ca: format!("the CA '{}'", subject_of(ca)),
         constraints,
     }))
 }
@@ -146,8 +146,7 @@ fn violation(
     name: &dyn std::fmt::Display,
 ) -> VerifyError {
     let sentence = format!(
-        "certificate of '{}' violates a constraint of the CA '{ca}': {rule}, and it has the name \
-         '{name}'",
+        "certificate of '{}' violates a constraint of {ca}: {rule}, and it has the name '{name}'",
         subject_of(certificate)
     );
     VerifyError::new(Status::CertificateConstraint, sentence)

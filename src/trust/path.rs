@@ -1,5 +1,5 @@
-//! Path building. webpki searches, and each path it finds must pass our own checks.  If one
-//! fails, the search continues with other paths.
+//! Path building.  webpki searches, and each path it finds must pass the checks of
+//! `path_validation` and `revocation`.  If one fails, the search continues with other paths.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ impl<'s, 'a> PathBuilder<'s, 'a> {
         requirements: Requirements,
     ) -> Self {
         let mut copies = Vec::new();
-        let mut present = |original: &'s CertificateRef<'a>| match WebpkiCopy::of(original) {
+        let mut for_webpki = |original: &'s CertificateRef<'a>| match WebpkiCopy::of(original) {
             Some(copy) => {
                 let certificate = copy.certificate.clone();
                 copies.push(copy);
@@ -81,8 +81,8 @@ impl<'s, 'a> PathBuilder<'s, 'a> {
             }
             None => CertificateDer::from(original.der),
         };
-        let leaf_der = present(leaf);
-        let intermediate_ders = intermediates.iter().map(present).collect();
+        let leaf_der = for_webpki(leaf);
+        let intermediate_ders = intermediates.iter().map(for_webpki).collect();
         Self {
             leaf,
             intermediates,
@@ -152,7 +152,7 @@ impl<'s, 'a> PathBuilder<'s, 'a> {
     /// Checks a path over the certificates as presented.
     fn check(&self, roots: &Roots, path: &VerifiedPath<'_>) -> Result<VerifiedChain, PathFailure> {
         let unreadable = || {
-            let what = "its path cannot be read in two ways that agree";
+            let what = "two parsers read its chain differently";
             PathFailure::Check(VerifyError::malformed(self.leaf, what))
         };
         if !self.is_original(self.leaf) {

@@ -22,7 +22,7 @@ use crate::{Error, Result, Status};
 pub(crate) enum NameCheck {
     /// By its alternative names (RFC 9525).
     AlternativeNames,
-    /// By its common name if it has no alternative names and only one common name.
+    /// By its alternative names or, if it has none, by its only common name.
     OrCommonName,
     /// The name is not checked.  Insecure.
     Nothing,
@@ -59,15 +59,15 @@ pub(crate) struct Policy {
     pub(crate) verify_callback: Option<VerifyCallback>,
 }
 
-/// Called for each peer after verification; can reject it.  Its result is ignored for a
-/// peer that failed verification, except if unverified peers are accepted
-/// ([`insecure_allow_unverified_clients`](crate::Context::insecure_allow_unverified_clients)):
-/// such a peer it can still reject.
+/// Called for each peer after verification; can reject it.  A peer that failed verification
+/// stays rejected, whatever this returns.  If unverified clients are accepted
+/// ([`insecure_allow_unverified_clients`](crate::Context::insecure_allow_unverified_clients)),
+/// this can still reject them.
 ///
 /// The status of its error decides which alert is sent (RFC 8446, section 6.2).
-/// [`Status::CertificateExpired`] sends certificate_expired, a certificate status without
-/// an alert of its own certificate_unknown, [`Status::NoCommon`] handshake_failure.
-/// [`Status::CertificateRefused`], [`Status::CertificatePinMismatch`] and every status that
+/// For example, [`Status::CertificateExpired`] sends certificate_expired, and
+/// [`Status::NoCommon`] sends handshake_failure.  A certificate status without an alert of its
+/// own sends certificate_unknown.  [`Status::CertificateRefused`], [`Status::CertificatePinMismatch`] and every status that
 /// is not about certificates send access_denied.
 pub type VerifyCallback = Arc<dyn Fn(&VerificationResult<'_>) -> Result<()> + Send + Sync>;
 
@@ -265,7 +265,7 @@ impl Policy {
         !self.pinned.is_empty() && self.pinned.contains(&sha256(leaf))
     }
 
-    /// Builds a path to one of the roots.  Tries the roots in the system's folders if that
+    /// Builds a path to one of the roots.  Tries the roots in the system's directories if that
     /// fails.
     fn find_path(
         &self,
@@ -286,7 +286,7 @@ impl Policy {
             builder.build(roots)
         };
         attempt(roots).or_else(|failure| {
-            let more = roots.folder_roots().and_then(|more| attempt(more).ok());
+            let more = roots.directory_roots().and_then(|more| attempt(more).ok());
             more.ok_or(failure)
         })
     }
@@ -316,7 +316,7 @@ impl Policy {
             Status::CertificatePinMismatch,
             format!(
                 "the certificate of '{subject}' is valid, but none of the {} pinned keys is in its \
-                 path, which has the keys {}",
+                 chain, which has the keys {}",
                 self.pins.len(),
                 keys.join(", ")
             ),
@@ -378,7 +378,11 @@ impl Policy {
         };
         add(&[
             u8::from(self.roots.is_some()),
-            u8::from(self.roots.as_ref().is_some_and(|roots| roots.has_folders())),
+            u8::from(
+                self.roots
+                    .as_ref()
+                    .is_some_and(|roots| roots.has_directories()),
+            ),
             self.name as u8,
             u8::from(self.verify_callback.is_some()),
             u8::from(self.crls.rules().leaf_only),

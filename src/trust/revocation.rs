@@ -74,7 +74,7 @@ impl Crls {
         if crl.next_update().is_none() {
             return Err(unusable(
                 "it has no nextUpdate (RFC 5280, section \
-                 5.1.2.5), so nobody can tell whether it is outdated; have it made again"
+                 5.1.2.5), so nobody can tell when it expires: have its CA reissue it"
                     .to_owned(),
             ));
         }
@@ -154,9 +154,9 @@ impl Crls {
     ///
     /// Every CRL that lists it counts, whichever key signed it.  RFC 5280, section 6.3.3
     /// (b) and (f), matches CRLs by issuer name.  It allows a signing key other than the
-    /// certificate's: after a key change, the new key signs the CRLs.  Without a path,
-    /// nothing here says which keys are the issuer's.  Certificates that the peer sends
-    /// cannot decide that: the peer would leave its issuer out, or send another one.
+    /// certificate's: after a key change, the new key signs the CRLs.  Without a path, the
+    /// issuer's keys are unknown here.  Certificates that the peer sends cannot decide which
+    /// they are: the peer would omit its issuer, or send another one.
     pub(super) fn check_trusted_leaf_revocation(
         &self,
         leaf: &CertificateRef<'_>,
@@ -199,7 +199,7 @@ impl Crls {
             return Ok(());
         }
         let depth = if self.rules.leaf_only { 1 } else { usize::MAX };
-        // An intermediate CA that is a trust anchor needs no CRL, but may be listed on one.
+        // An intermediate CA that is a trust anchor needs no CRL, but must not be listed on one.
         let is_intermediate = |anchor: &&CertificateRef<'_>| anchor.subject != anchor.issuer;
         if let Some(anchor) = path.anchor.filter(is_intermediate)
             && !self.rules.leaf_only
@@ -228,9 +228,9 @@ impl Crls {
         unknown
     }
 
-    /// Every valid CRL of the issuer revokes what it lists, whatever its scope.  Only a CRL
-    /// whose scope covers a certificate shows that it is not revoked (RFC 5280, section
-    /// 6.3.3 (b)).
+    /// Checks one certificate.  Every valid CRL of the issuer revokes what it lists, whatever
+    /// its scope.  Only a CRL whose scope covers a certificate shows that it is not revoked
+    /// (RFC 5280, section 6.3.3 (b)).
     fn check_one(&self, checked: &RevocationCheck<'_, '_>) -> Result<(), VerifyError> {
         let (certificate, now) = (checked.certificate, checked.now);
         let candidates = self.with_issuer_of(certificate);
@@ -242,26 +242,26 @@ impl Crls {
         }
         self.check_issuer(checked, &candidates)?;
         let serial = certificate.serial_text();
-        let mut outdated = None;
+        let mut expired = None;
         let mut is_covered = false;
         for &index in &candidates {
             let IndexedCrl { crl, scope, .. } = &self.lists[index];
             let entry = crl.revokes(&serial);
             let covers = scope.as_ref().is_none_or(|scope| scope.covers(certificate));
-            if (entry.is_none() && !covers) || !self.is_in_force(index, &candidates, checked) {
+            if (entry.is_none() && !covers) || !self.is_valid(index, &candidates, checked) {
                 continue;
             }
-            match (entry, is_outdated(crl, now)) {
+            match (entry, is_expired(crl, now)) {
                 (Some(entry), false) => return Err(errors::revoked(certificate, entry)),
                 (None, false) => is_covered = true,
-                (_, true) => outdated = outdated.or(crl.next_update()),
+                (_, true) => expired = expired.or(crl.next_update()),
             }
         }
-        match outdated {
+        match expired {
             _ if is_covered => Ok(()),
             // Applies even if an unknown status is allowed: the certificate may have been
             // revoked since.
-            Some(end) => Err(errors::outdated(certificate, end, now)),
+            Some(end) => Err(errors::expired(certificate, end, now)),
             None => self.check_unknown(checked, &candidates),
         }
     }
@@ -318,13 +318,13 @@ impl Crls {
     /// Returns whether a CRL is valid: issued in the past, signed by the issuer, and not
     /// replaced by a newer one for the same certificates.  A newer one may remove a
     /// certificate from the list.
-    fn is_in_force(
+    fn is_valid(
         &self,
         index: usize,
         candidates: &[usize],
         checked: &RevocationCheck<'_, '_>,
     ) -> bool {
-        let is_made = |one: usize| {
+        let is_issued = |one: usize| {
             !is_in_future(&self.lists[one].crl, checked.now) && self.is_signed(one, checked)
         };
         let listed = &self.lists[index];
@@ -332,7 +332,7 @@ impl Crls {
             newer.scope == listed.scope && newer.crl.this_update() > listed.crl.this_update()
         };
         let mut newer = candidates.iter().take_while(|&&newer| newer < index);
-        is_made(index) && !newer.any(|&newer| replaces(&self.lists[newer]) && is_made(newer))
+        is_issued(index) && !newer.any(|&newer| replaces(&self.lists[newer]) && is_issued(newer))
     }
 
     fn is_signed(&self, index: usize, checked: &RevocationCheck<'_, '_>) -> bool {
@@ -379,7 +379,7 @@ fn is_in_future(crl: &Crl, now: UnixTime) -> bool {
 }
 
 /// Returns whether nextUpdate of a CRL has passed (RFC 5280, section 5.1.2.5).
-fn is_outdated(crl: &Crl, now: UnixTime) -> bool {
+fn is_expired(crl: &Crl, now: UnixTime) -> bool {
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     crl.next_update().is_none_or(|end| now >= end)
 }

@@ -1,4 +1,4 @@
-//! Trust anchors: from the system, from Mozilla's compiled-in list, from files, folders or
+//! Trust anchors: from the system, from Mozilla's compiled-in list, from files, directories or
 //! memory.
 
 use std::env;
@@ -30,7 +30,7 @@ pub(crate) struct Roots {
     /// settings.
     settings: Vec<(Arc<[u8]>, TrustSettings)>,
     /// Further roots, read only if no path to the others is found.
-    folders: Option<&'static Folders>,
+    directories: Option<&'static Directories>,
 }
 
 /// Roots that are read once.  A child forked while another thread reads them reads them
@@ -80,22 +80,22 @@ impl Roots {
         Ok(here.roots.get_or_init(|| roots).clone())
     }
 
-    /// Reads the system's file, and its folders only if the file has no roots.  The folders
+    /// Reads the system's file, and its directories only if the file has no roots.  The directories
     /// usually hold the same roots and take twenty times as long.
     fn read_system() -> Result<Self> {
-        let (file, folders) = system_paths();
+        let (file, directories) = system_paths();
         let found = rustls_native_certs::load_certs_from_paths(file.as_deref(), None);
         let mut roots = Self::default();
         roots.add_usable(found.certs);
         let mut why = found.errors.first().map(describe_store_error);
         if roots.is_empty() {
-            for folder in &folders {
-                let found = rustls_native_certs::load_certs_from_paths(None, Some(folder));
+            for directory in &directories {
+                let found = rustls_native_certs::load_certs_from_paths(None, Some(directory));
                 roots.add_usable(found.certs);
                 why = why.or_else(|| found.errors.first().map(describe_store_error));
             }
-        } else if !folders.is_empty() {
-            roots.folders = Some(Folders::of_the_system(folders));
+        } else if !directories.is_empty() {
+            roots.directories = Some(Directories::of_the_system(directories));
         }
         if roots.is_empty() {
             let why = why.unwrap_or_else(|| "its store is empty or not installed".to_owned());
@@ -118,10 +118,10 @@ impl Roots {
         }
     }
 
-    /// Returns the roots that only the system's folders have, for chains that end in none
+    /// Returns the roots that only the system's directories have, for chains that end in none
     /// of these.
-    pub(crate) fn folder_roots(&self) -> Option<&'static Self> {
-        self.folders.map(Folders::roots)
+    pub(crate) fn directory_roots(&self) -> Option<&'static Self> {
+        self.directories.map(Directories::roots)
     }
 
     /// Returns Mozilla's roots, as compiled into this library.
@@ -132,25 +132,25 @@ impl Roots {
             anchors,
             certificates,
             settings: Vec::new(),
-            folders: None,
+            directories: None,
         }
     }
 
-    /// Reads the certificates in a file, PEM or DER, or in every file of a folder.
+    /// Reads the certificates in a file, PEM or DER, or in every file of a directory.
     pub(crate) fn from_path(path: &Path) -> Result<Self> {
         let kind = fs::metadata(path).map_err(|e| Error::file("cannot read the roots", path, e))?;
         if kind.is_dir() {
-            return Self::from_folder(path);
+            return Self::from_directory(path);
         }
         Self::from_bytes(&pki::read_file("cannot read the roots", path)?).map_err(|error| {
             Error::new(error.status(), format!("'{}': {error}", path.display())).with_source(error)
         })
     }
 
-    /// Reads a folder such as `/etc/ssl/certs`.  Skips files without certificates, but
+    /// Reads a directory such as `/etc/ssl/certs`.  Skips files without certificates, but
     /// fails if there is no certificate at all.
-    fn from_folder(path: &Path) -> Result<Self> {
-        let unreadable = |e| Error::file("cannot read the folder of roots", path, e);
+    fn from_directory(path: &Path) -> Result<Self> {
+        let unreadable = |e| Error::file("cannot read the directory of roots", path, e);
         let mut roots = Self::default();
         for entry in fs::read_dir(path).map_err(unreadable)? {
             let file = entry.map_err(unreadable)?.path();
@@ -166,7 +166,7 @@ impl Roots {
             return Err(Error::new(
                 Status::Parse,
                 format!(
-                    "the folder '{}' holds no file with a PEM certificate",
+                    "the directory '{}' holds no file with a PEM certificate",
                     path.display()
                 ),
             ));
@@ -224,7 +224,7 @@ impl Roots {
         for (certificate, settings) in &other.settings {
             self.restrict_purposes(certificate.clone(), settings);
         }
-        self.folders = self.folders.or(other.folders);
+        self.directories = self.directories.or(other.directories);
     }
 
     /// Checks that the trust settings of a root, if it has any, allow a purpose.
@@ -245,7 +245,8 @@ impl Roots {
         &self.settings
     }
 
-    /// Keeps roots with the same name and key apart: one may be expired and the other not.
+    /// Adds a root, unless it is known.  Keeps roots with the same name and key apart: one may
+    /// be expired and the other not.
     fn push(&mut self, anchor: &TrustAnchor<'static>, certificate: Option<Arc<[u8]>>) {
         let mut known = self.anchors.iter().zip(&self.certificates);
         if !known.any(|known| known == (anchor, &certificate)) {
@@ -254,8 +255,8 @@ impl Roots {
         }
     }
 
-    /// Returns whether this certificate is trusted directly as the peer's own.  It must not
-    /// be a CA, or be self-issued, as `openssl req -x509` creates it.
+    /// Returns whether this certificate is trusted directly, as the peer's own.  That requires
+    /// one that is not a CA, or a self-issued one, as `openssl req -x509` creates.
     pub(super) fn trusts_leaf(&self, leaf: &CertificateRef<'_>) -> bool {
         let is_ca = matches!(leaf.basic_constraints(), Ok(Some((true, _))));
         let is_known = |known: &Arc<[u8]>| **known == *leaf.der;
@@ -270,9 +271,9 @@ impl Roots {
         self.certificates.iter().flatten().filter(has_subject)
     }
 
-    /// Returns whether [`Self::folder_roots`] may return any.
-    pub(crate) fn has_folders(&self) -> bool {
-        self.folders.is_some()
+    /// Returns whether [`Self::directory_roots`] may return any.
+    pub(crate) fn has_directories(&self) -> bool {
+        self.directories.is_some()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -287,9 +288,9 @@ impl Roots {
         &self.anchors
     }
 
-    /// Returns the trust anchors, including those of [`Self::folder_roots`].
+    /// Returns the trust anchors, including those of [`Self::directory_roots`].
     pub(crate) fn all_anchors(&self) -> impl Iterator<Item = &TrustAnchor<'static>> {
-        let more = self.folder_roots().into_iter().flat_map(Self::anchors);
+        let more = self.directory_roots().into_iter().flat_map(Self::anchors);
         self.anchors.iter().chain(more)
     }
 
@@ -317,15 +318,15 @@ fn webpki_constraints(content: &[u8]) -> Result<Option<Der<'static>>, webpki::Er
     })
 }
 
-/// The folders of the system's roots, read on first use, once per process.
-struct Folders {
+/// The directories of the system's roots, read on first use, once per process.
+struct Directories {
     paths: Vec<PathBuf>,
     roots: PerProcess<OnceLock<Roots>>,
 }
 
-impl Folders {
+impl Directories {
     fn of_the_system(paths: Vec<PathBuf>) -> &'static Self {
-        static FOLDERS: OnceLock<Folders> = OnceLock::new();
+        static FOLDERS: OnceLock<Directories> = OnceLock::new();
         let roots = PerProcess::default();
         FOLDERS.get_or_init(|| Self { paths, roots })
     }
@@ -348,23 +349,23 @@ impl Folders {
                 anchors: roots.anchors.split_off(file.anchors.len()),
                 certificates: roots.certificates.split_off(file.anchors.len()),
                 settings: roots.settings,
-                folders: None,
+                directories: None,
             }
         })
     }
 }
 
-/// Returns the file and the folders of the system's roots, from the environment or from the
+/// Returns the file and the directories of the system's roots, from the environment or from the
 /// system's usual places.
 fn system_paths() -> (Option<PathBuf>, Vec<PathBuf>) {
     let file = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    let folders = env::var_os("SSL_CERT_DIR");
-    let folders = folders.iter().flat_map(env::split_paths);
-    let folders: Vec<_> = folders
+    let directories = env::var_os("SSL_CERT_DIR");
+    let directories = directories.iter().flat_map(env::split_paths);
+    let directories: Vec<_> = directories
         .filter(|path| !path.as_os_str().is_empty())
         .collect();
-    if file.is_some() || !folders.is_empty() {
-        return (file, folders);
+    if file.is_some() || !directories.is_empty() {
+        return (file, directories);
     }
     let found = openssl_probe::probe();
     (found.cert_file, found.cert_dir)

@@ -23,7 +23,7 @@ const MAX_CA_NAMES_BYTES: usize = u16::MAX as usize - 1_024;
 pub(crate) struct Verifier {
     policy: Policy,
     client_must_authenticate: bool,
-    hints: Vec<DistinguishedName>,
+    ca_names: Vec<DistinguishedName>,
 }
 
 impl Verifier {
@@ -32,7 +32,7 @@ impl Verifier {
         Self {
             policy,
             client_must_authenticate: false,
-            hints: Vec::new(),
+            ca_names: Vec::new(),
         }
     }
 
@@ -45,19 +45,19 @@ impl Verifier {
         sends_ca_names: bool,
     ) -> Self {
         let named = policy.roots.iter().filter(|_| sends_ca_names);
-        let hints = named.flat_map(|roots| {
+        let ca_names = named.flat_map(|roots| {
             let subjects = roots.all_anchors().map(|anchor| &anchor.subject);
             subjects.map(|subject| DistinguishedName::in_sequence(subject))
         });
-        let mut hints: Vec<_> = hints.collect();
+        let mut ca_names: Vec<_> = ca_names.collect();
         // Each name has a length prefix of two bytes.
-        let length: usize = hints.iter().map(|hint| 2 + hint.as_ref().len()).sum();
+        let length: usize = ca_names.iter().map(|name| 2 + name.as_ref().len()).sum();
         if length > MAX_CA_NAMES_BYTES {
-            hints = Vec::new();
+            ca_names = Vec::new();
         }
         Self {
             client_must_authenticate: must_authenticate,
-            hints,
+            ca_names,
             policy,
         }
     }
@@ -175,7 +175,7 @@ impl ClientCertVerifier for Verifier {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &self.hints
+        &self.ca_names
     }
 
     fn verify_client_cert(
@@ -192,8 +192,7 @@ impl ClientCertVerifier for Verifier {
             ocsp: None,
         };
         self.check(&peer, now)?;
-        // A certificate that is accepted without being parsed, as by an insecure server,
-        // has no end.
+        // The policy refuses certificates that do not parse, so the default is never used.
         let until = CertificateRef::from_der(end_entity).map_or(i64::MAX, |one| one.not_after);
         Observations::authenticated(Authentication {
             at: now.as_secs(),

@@ -61,7 +61,7 @@ impl<'a> WebpkiCopy<'a> {
                         extensions.extend(name_constraints(&value).ok()?);
                         continue;
                     }
-                    // webpki rejects or accepts the constraints as they are.
+                    // webpki can check these constraints, or rejects them as malformed.
                     Ok(WebpkiConstraints::Unchanged) | Err(_) => {}
                 }
             }

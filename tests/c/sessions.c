@@ -214,7 +214,7 @@ static void session_of_one_connection_resumes_others(void)
 		p.client = tlsmith_conn_new(p.client_ctx);
 		CHECK(tlsmith_conn_set_session(p.client, session) == 0);
 		CHECK_FAILS(tlsmith_connect_mem(p.client, "localhost"), TLSMITH_ERR_ARG,
-		    tlsmith_conn_error(p.client), "of another context");
+		    tlsmith_conn_error(p.client), "from another context");
 		tlsmith_session_free(session);
 		stop(&p);
 	}

@@ -113,7 +113,7 @@ fn run<T>(conn: *const tlsmith_conn, call: impl FnOnce(&tlsmith_conn) -> Result<
     })
 }
 
-/// The same for a call that needs a connected connection.
+/// Runs a call on a connection that is connected, likewise.
 pub(crate) fn on_open<T>(
     conn: *const tlsmith_conn,
     call: impl FnOnce(&Connection) -> Result<T>,

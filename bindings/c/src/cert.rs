@@ -92,7 +92,7 @@ pub extern "C" fn tlsmith_cert_common_name(cert: *const tlsmith_cert) -> *const 
 }
 
 /// Return whether it is valid for a DNS name or an address, by its alternative names only, as in a
-/// connection; a wildcard stands for one label (RFC 9525).  False also for NULL and for an invalid
+/// connection.  A wildcard stands for one label (RFC 9525).  False also for NULL and for an invalid
 /// `host`, with the reason in tlsmith_last_error().
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_cert_matches(cert: *const tlsmith_cert, host: *const c_char) -> bool {

@@ -28,8 +28,8 @@ pub struct tlsmith_cert_options {
     /// NULL: "ecdsa-p256"; or "ecdsa-p384", "ecdsa-p521", "ed25519", "ed448", "rsa-2048",
     /// "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"
     pub key_type: *const c_char,
-    /// most CAs allowed below it; 0: any number for a root, none for an issued CA, and for both
-    /// none with TLSMITH_CERT_PATH_LEN
+    /// maximum number of CAs below it; 0: no limit for a root, none below an issued CA, and with
+    /// TLSMITH_CERT_PATH_LEN none below either
     pub path_len: u32,
     /// TLSMITH_CERT flags
     pub flags: u32,

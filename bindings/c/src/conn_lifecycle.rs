@@ -21,7 +21,7 @@ pub extern "C" fn tlsmith_conn_new(ctx: *mut tlsmith_ctx) -> *mut tlsmith_conn {
     }))
 }
 
-/// Free it and close the socket it owns, immediately and without sending close_notify: call
+/// Free a connection and close the socket it owns, at once and without sending close_notify: call
 /// tlsmith_shutdown() first.  No other call may be in progress.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_free(conn: *mut tlsmith_conn) {
@@ -132,10 +132,10 @@ pub extern "C" fn tlsmith_listen(host: *const c_char, port: *const c_char) -> c_
 }
 
 /// Accept one TCP connection, whose socket the connection owns.  tlsmith_handshake() or the first
-/// read or write performs the handshake, so that no client can block the accept loop.  It may take
-/// 5 seconds: see tlsmith_conn_set_handshake_timeout().  Skips clients that disconnect while
-/// queued.  If the process is out of descriptors or memory, retries every 100 ms until the time
-/// limit.
+/// read or write performs the handshake, so that no client can block the accept loop.  The handshake
+/// may take 5 seconds: see tlsmith_conn_set_handshake_timeout().  Skips clients that disconnect
+/// while queued.  If the process is out of descriptors or memory, retries every 100 ms until the
+/// time limit.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_accept(conn: *mut tlsmith_conn, listen_fd: c_int) -> c_int {

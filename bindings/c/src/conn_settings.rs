@@ -78,7 +78,7 @@ pub extern "C" fn tlsmith_conn_set_identity(
     })
 }
 
-/// Send this name as SNI (RFC 6066, section 3) instead of the verified name; NULL sends no SNI.
+/// Send this name as SNI (RFC 6066, section 3) instead of the name to verify; NULL sends no SNI.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_conn_set_server_name(
     conn: *mut tlsmith_conn,

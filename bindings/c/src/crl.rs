@@ -25,8 +25,8 @@ fn make(body: impl FnOnce() -> Result<Crl>) -> *mut tlsmith_crl {
 
 /// Create a CRL signed by a CA (RFC 5280, section 5).  `serials` lists serial numbers in hex,
 /// separated by commas, each with an optional reason (section 5.3.1): "0a1b,0c2d=keyCompromise";
-/// NULL or "" revokes nothing.  It is valid for `days` from now, 0: 7.  Its thisUpdate is an hour
-/// ago.  TLSMITH_ERR_ISSUE if the CA may not sign it.
+/// NULL or "" revokes nothing.  It is valid for `days` from now; 0 means 7.  Its thisUpdate is
+/// an hour ago.  TLSMITH_ERR_ISSUE if the CA may not sign it.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_gen_crl(

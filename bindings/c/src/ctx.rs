@@ -100,7 +100,8 @@ pub extern "C" fn tlsmith_ctx_add_system_roots(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::add_system_roots)
 }
 
-/// Trust Mozilla's roots, compiled into this library, instead of the system's, in case it has none.
+/// Trust Mozilla's roots, compiled into this library, instead of the system roots: for systems
+/// without any.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_add_bundled_roots(ctx: *mut tlsmith_ctx) -> c_int {
     set(ctx, Context::add_bundled_roots)

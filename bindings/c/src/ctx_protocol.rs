@@ -76,7 +76,7 @@ pub extern "C" fn tlsmith_ctx_set_signing_schemes(
 }
 
 /// Present the most recently added identity only if the peer's certificate_authorities (RFC 8446,
-/// section 4.2.4) name an issuer in its chain; clients send them in TLS 1.3 only.
+/// section 4.2.4) name an issuer in its chain.  Clients send them in TLS 1.3 only.
 /// TLSMITH_ERR_STATE without an identity.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_match_issuer(ctx: *mut tlsmith_ctx) -> c_int {

@@ -15,7 +15,7 @@ use crate::ffi::{self, Callback, HelloFn};
 /// Inspects a ClientHello (RFC 8446, section 4.1.2).  May select the context, identity and ALPN
 /// protocols with tlsmith_conn_set_ctx(), tlsmith_conn_set_identity() and tlsmith_conn_set_alpn().
 /// Returns 0 to continue, or the number of the alert to refuse the client with (RFC 8446, section
-/// 6.2), such as 112 for unrecognized_name; any other value counts as 40, handshake_failure.
+/// 6.2), such as 112 for unrecognized_name.  Any other value counts as 40, handshake_failure.
 pub type tlsmith_hello_fn = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,

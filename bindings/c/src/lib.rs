@@ -1,5 +1,5 @@
-//! The C API of tlsmith: converts arguments and results, manages handles, and stops panics.  It has
-//! no TLS logic of its own.
+//! The C API of tlsmith: converts arguments and results, manages handles, and catches panics.
+//! It has no TLS logic of its own.
 //!
 //! The doc comments of the functions become `include/tlsmith.h`, in the order of the modules below.
 //! All unsafe code is in [`ffi`].

@@ -136,8 +136,8 @@ pub extern "C" fn tlsmith_accept_mem(conn: *mut tlsmith_conn) -> c_int {
     ffi::status(on(conn, |conn| conn.start(conn.server(MemoryTransport)?)))
 }
 
-/// In memory: pass `len` bytes from the peer, all of which are kept until read.  0 marks the end of
-/// input, after which none may follow.  TLSMITH_ERR_STATE on other transports.
+/// In memory: pass `len` bytes from the peer, all of which are kept until read.  A `len` of 0
+/// marks the end of input, after which none may follow.  TLSMITH_ERR_STATE on other transports.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]

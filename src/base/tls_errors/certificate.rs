@@ -16,7 +16,7 @@ pub(super) fn certificate(error: &CertificateError) -> &'static str {
         E::UnknownIssuer => "it does not chain to a trusted root",
         E::UnknownRevocationStatus => "no CRL covers it",
         E::ExpiredRevocationList | E::ExpiredRevocationListContext { .. } => {
-            "the CRL that covers it is outdated"
+            "the CRL that covers it has expired"
         }
         E::BadSignature => "a signature does not verify with its key or that of its issuer",
         E::UnsupportedSignatureAlgorithm | E::UnsupportedSignatureAlgorithmContext { .. } => {

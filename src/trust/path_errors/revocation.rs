@@ -77,7 +77,7 @@ pub(in crate::trust) fn not_yet_issued(certificate: &CertificateRef<'_>, crl: &C
 }
 
 /// The CRL's nextUpdate, in seconds since the epoch, has passed.
-pub(in crate::trust) fn outdated(
+pub(in crate::trust) fn expired(
     certificate: &CertificateRef<'_>,
     end: i64,
     now: UnixTime,

@@ -17,7 +17,7 @@ pub(in crate::trust) fn describe(error: &PathError) -> String {
         E::CertNotValidYet { .. } => "it is not valid yet",
         E::CertNotValidForName(_) => "it is for another name",
         E::CertRevoked => "it is revoked",
-        E::CrlExpired { .. } => "the CRL that covers it is outdated",
+        E::CrlExpired { .. } => "the CRL that covers it has expired",
         E::EmptyEkuExtension => "its extended key usage is empty, so it permits no use",
         E::RequiredEkuNotFound | E::RequiredEkuNotFoundContext(_) => {
             "its extended key usage does not permit this use"

@@ -78,7 +78,7 @@ fn connection_rejects_session_of_another_context() {
         Some("localhost"),
         transport(near),
     );
-    assert_fails(outcome, Status::Argument, "of another context");
+    assert_fails(outcome, Status::Argument, "from another context");
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn ca_chain_counts_down_its_path_lengths() {
     };
     assert_refused(
         below(&root, Some(2)),
-        &["path length is 2", "1 at most, and not 2"],
+        &["path length is 2", "at most 1, not 2"],
     );
     let first = below(&root, Some(1)).unwrap();
     let second = below(&first, None).unwrap();

@@ -143,7 +143,7 @@ fn options_that_contradict_a_request_are_rejected() {
     for options in cases {
         let (status, sentence) = status_of(sign_csr(&ca, &csr, None, &options));
         assert_eq!(status, Status::Argument, "{sentence}");
-        assert!(sentence.contains("leave"), "{sentence}");
+        assert!(sentence.contains("omit"), "{sentence}");
     }
     let options = CertOptions {
         usage,
