@@ -103,11 +103,11 @@ class CA(Identity):
     @classmethod
     def local(cls, directory: StrPath | None = None) -> CA:
         """Return the CA of this user, creating it on first use: "ca.pem" and "ca-key.pem"
-        (mode 0600) in a folder, by default $TLSMITH_CA, or else "tlsmith" in the user's
-        data folder, such as ~/.local/share/tlsmith.
+        (mode 0600) in a directory, by default $TLSMITH_CA, or else "tlsmith" in the user's
+        data directory, such as ~/.local/share/tlsmith.
 
         Concurrent processes get the same CA.  `cert_file` and `key_file` are its paths,
-        for programs that need to trust it.  Raises ConfigError if the folder cannot be
+        for programs that need to trust it.  Raises ConfigError if the directory cannot be
         used, or if the key is missing.
         """
         from ._local_ca import load_or_create
@@ -389,7 +389,7 @@ class CA(Identity):
         prefix    the root of the file system to change, such as of an image being
                   built; Debian's store is updated at once, others when their tool runs
                   in it
-        profiles  the folders with NSS databases; default all of this user
+        profiles  the directories with NSS databases; default all of this user
 
         Returns the stores that it changed, such as "system" and
         "nss:/home/alice/.pki/nssdb".  Stores that had the CA already are not among them.

@@ -36,7 +36,7 @@ class Client(Config):
     """The configuration of clients.
 
     trust           trust anchors: "system", a CA, a Trust, certificates
-    identity        what to present to servers that request a certificate
+    identity        the identity to present to servers that request a certificate
     alpn            protocols to offer, best first
     min_version     the lowest version to negotiate, "1.2" or "1.3"
     max_version     the highest one
@@ -56,13 +56,14 @@ class Client(Config):
     max_fragment    the maximum plaintext of a sent record, 512 to 16384 bytes; None:
                     16384
     check_hostname  False is insecure: the chain is verified, the name is not
-    allow_common_name  if a certificate has no subject alternative name, check its
-                    common name, as before RFC 9525
+    allow_common_name  accept the only common name of a certificate as a DNS name, as
+                    before RFC 9525, if subjectAltName is absent or empty and every
+                    name constraint of the chain permits it
     pins            public keys, one of which must be in the verified chain:
                     Pin.spki()
     max_depth       how many CAs may be between the server's certificate and the root;
                     None: 6, the limit of path building
-    min_security    the minimum security, in bits, of each key and signature in the path:
+    min_security    the minimum security, in bits, of each key and signature in the chain:
                     112, 128, 192 or 256 (NIST SP 800-57, part 1, table 2)
     strict          require certificates to follow RFC 5280 strictly, as
                     OpenSSL's X509_V_FLAG_X509_STRICT does
@@ -71,7 +72,7 @@ class Client(Config):
                     that rejects it makes the handshake fail with a HandshakeError,
                     code "handshake.ech_rejected", whose `ech_retry_configs` is the
                     list for the next attempt
-    resume          whether to resume sessions, or how many to keep; True: 256
+    resume          whether to resume sessions, or how many to cache; True: 256
     on_session      called with each new Session, once per ticket, by the call that
                     received it: the handshake (TLS 1.2) or a read (TLS 1.3).  It must
                     not use that connection.  An Exception it raises goes to
@@ -160,8 +161,8 @@ class Client(Config):
         address      (host, port), or the path of a Unix socket; an IPv6 address may
                      have a zone, ("fe80::1%eth0", 443) or ("fe80::1", 443, 0, 2)
         server_name  the name to verify; default the host, without its zone
-        sni          the name to request of the server (SNI, RFC 6066, section 3),
-                     where it is not server_name; False requests none
+        sni          the name to send as SNI (RFC 6066, section 3), if it differs from
+                     server_name; False sends none
         alpn         the protocols to offer, instead of the client's; () offers none
         identity     the identity to present instead of the client's; the client keeps
                      the last 16 of them, with their keys, to resume their sessions

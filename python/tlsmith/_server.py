@@ -45,15 +45,16 @@ class Server(Config):
     omit_certificate_authorities  do not send certificate_authorities, the names of
                   the CAs in client_trust; a list above 64,511 bytes is never sent
     insecure_allow_unverified_clients  request client certificates and accept those that
-                  fail verification, like nginx's `optional_no_ca`: any client gets in.
-                  The program decides by Socket.verify_error, which has the reason.
+                  fail verification, like nginx's `optional_no_ca`: anyone can
+                  impersonate a client.  The program must check Socket.verify_error, which
+                  is the reason.
                   client_auth is "optional" by default then, and client_trust may be
-                  None.  The client still proves that it has the private key (RFC 8446,
-                  section 4.4.3).  Unverified clients get no tickets, no resumption and
+                  None.  The client must still prove possession of the private key (RFC
+                  8446, section 4.4.3).  Unverified clients get no tickets, no resumption and
                   no early data
     alpn          the protocols to select from, best first
-    ignore_unknown_alpn  negotiate no protocol with clients that offer only others,
-                  instead of refusing them (RFC 7301, section 3.2)
+    ignore_unknown_alpn  continue without ALPN if a client offers only unknown
+                  protocols, instead of refusing it (RFC 7301, section 3.2)
     prefer_own_ciphers  select by the order of the server's cipher suites instead of
                   the client's
     min_version, max_version, groups, ciphers, verify_schemes, max_fragment,
@@ -81,7 +82,7 @@ class Server(Config):
                   sessions, TLS 1.3 ones once.  Not with share_sessions
     early_data    maximum early data (0-RTT) per connection, in bytes;
                   Socket.recv_early() returns it
-    ocsp          the OCSP response (DER) to staple to the last identity
+    ocsp          the OCSP response (DER) to staple to the last of `identity`
     """
 
     __slots__ = ("_has_chosen_insecure",)

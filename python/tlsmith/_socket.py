@@ -71,7 +71,7 @@ class _Peer(_tlsmith.Peer):
 
     @property
     def peer_chain(self) -> tuple[_tlsmith.Certificate, ...]:
-        """The certificates that the peer sent, its own first.  Check `verify_error` for
+        """The certificates that the peer presented, its own first.  Check `verify_error` for
         whether they are verified.  Like `info`, it needs a complete handshake."""
         self._require_handshake()
         return super().peer_chain
@@ -113,7 +113,7 @@ class _Peer(_tlsmith.Peer):
     @property
     def session(self) -> _tlsmith.Session | None:
         """A new Session with the tickets that the server has sent so far.  The Client keeps
-        them too: each ticket is used once, by whoever uses it first.
+        them too: each ticket is used once, by whichever connection is first.
 
         None if there is nothing: on a server, before the handshake is complete, in TLS
         1.3 before the first read (tickets follow the handshake), and for

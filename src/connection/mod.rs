@@ -1,6 +1,6 @@
 //! One connection.
 //!
-//! Each layer is a folder, and imports only the layers below it:
+//! Each layer is a directory, and imports only the layers below it:
 //!
 //! | layer | what it does |
 //! |---|---|

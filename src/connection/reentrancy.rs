@@ -1,7 +1,7 @@
 //! Which connections a thread is in a call on.
 //!
 //! A call may run a callback, or the handler of a signal that interrupts it.  If these made a
-//! call on the same connection, that would wait for ever for locks that the outer call holds.
+//! call on the same connection, that would wait forever for locks that the outer call holds.
 //! Such a call is refused instead.
 
 use std::cell::{Cell, RefCell};

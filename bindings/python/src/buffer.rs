@@ -15,15 +15,15 @@ pub(crate) fn own(fd: RawFd) -> PyResult<OwnedFd> {
             "{fd} is not a file descriptor"
         )));
     }
-    // SAFETY: it is not -1, and the caller, which is Python code of this package alone,
-    // has it from `detach()`, after which nobody else owns it.
+    // SAFETY: it is not -1.  The caller is Python code of this package, and got it from
+    // `detach()`, after which nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Borrows a descriptor that a Python object owns.
 ///
-/// If a program closes a socket while another thread is in a call on it, that call may use
-/// another file with the same number, as in the standard library.  Memory safety is not
+/// A program may close a socket while another thread is in a call on it.  As in the standard
+/// library, that call may then use another file with the same number.  Memory safety is not
 /// affected.
 pub(crate) fn borrow<'a>(fd: RawFd) -> BorrowedFd<'a> {
     // SAFETY: it is not -1: `ssl_object` reads it from the socket before each call, and
@@ -79,7 +79,7 @@ impl Buffer {
     /// Python code in another thread may change them at the same time, a data race in Rust's
     /// terms.  CPython's own modules have the same race when they release the lock around
     /// `send`.  The bytes are only encrypted: such a program gets a record with a mix of old
-    /// and new bytes, and never other memory, since the length cannot change.
+    /// and new bytes.  It never gets other memory, since the length cannot change.
     pub(crate) fn bytes(&self) -> &[u8] {
         if self.view.buf.is_null() || self.view.len <= 0 {
             return &[];

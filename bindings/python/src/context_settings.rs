@@ -25,9 +25,9 @@ struct Settings {
     // Trust and verification.
     /// Root certificates.
     roots: Vec<Py<Certificate>>,
-    /// The system's roots as well.
+    /// Whether to trust the system roots, too.
     system: bool,
-    /// Mozilla's roots as well.
+    /// Whether to trust Mozilla's roots, too.
     bundled: bool,
     crls: Vec<Py<Crl>>,
     crls_leaf_only: bool,
@@ -75,7 +75,7 @@ struct Settings {
     require_known_name: bool,
     ech: Option<Ech>,
     // Sessions.
-    /// How many sessions are kept.
+    /// How many sessions are cached.
     resumption: Option<usize>,
     /// The context of another server, whose session cache is shared.
     share_sessions: Option<Py<Context>>,

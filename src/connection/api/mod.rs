@@ -8,9 +8,9 @@
 //! | handshaking    | completes it first            | completes it first        |
 //! | open           | plaintext                     | records                   |
 //! | write-closed   | plaintext                     | [`Status::State`]         |
-//! | peer closed    | 0, for ever                   | records                   |
+//! | peer closed    | 0, forever                    | records                   |
 //! | transport ended| [`Status::Truncated`]         | records, until it fails   |
-//! | failed         | the same error, for ever      | the same error, for ever  |
+//! | failed         | the same error, forever       | the same error, forever   |
 //!
 //! One thread may read while another writes.
 
@@ -51,8 +51,8 @@ use handshake::Handshake;
 /// Dropping a connection sends nothing to the peer: call [`Self::shutdown`] first.
 ///
 /// A connection belongs to the process that created it.  In a forked child, calls that can fail
-/// return [`Status::State`], all others return what a connection without a handshake does, and
-/// dropping it does not affect the parent's.  Some programs have to call
+/// return [`Status::State`].  All others return what a connection without a handshake does.
+/// Dropping it does not affect the parent's.  Some programs have to call
 /// [`after_fork_in_child`](crate::after_fork_in_child).
 ///
 /// A callback may not call the connection whose call runs it; that fails in the same way.  See

@@ -45,7 +45,7 @@ impl Connection {
     /// Sends close_notify, waits for the peer's (RFC 8446, section 6.1), and returns the bytes
     /// that follow it.  Discards the data that the peer sends before it.
     ///
-    /// `timeout` limits the call as a whole, so that a peer cannot hold it by sending without
+    /// `timeout` limits the call as a whole, so that a peer cannot prolong it by sending without
     /// end.  Then it fails with [`Status::Timeout`], and can be repeated.
     pub fn finish(&self, timeout: Timeout) -> Result<Vec<u8>> {
         let _call = self.enter()?;

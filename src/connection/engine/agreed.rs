@@ -22,7 +22,7 @@ pub struct Agreed {
     /// Whether a session was resumed.
     pub resumed: bool,
     /// Whether the server sent a HelloRetryRequest (RFC 8446, section 4.1.4), which costs a round
-    /// trip: the client sent no key share of a group that the server supports.  `false` in a
+    /// trip: the client sent no key share of the group that the server selected.  `false` in a
     /// resumed session, where it is unknown.
     pub hello_retried: bool,
     /// The scheme of the peer's signature in the handshake by its IANA name, such as

@@ -19,7 +19,7 @@ pub(super) struct Sender {
     has_unsent: AtomicBool,
     /// Whether a thread had something to send while another held the outbox.
     has_replies: AtomicBool,
-    /// Whether close_notify was sent, or would have been, so that nothing may be written.
+    /// Whether the writing direction is closed, so that nothing may be written.
     is_closed: AtomicBool,
     /// How many bytes were sent.
     bytes: AtomicU64,

@@ -1,4 +1,4 @@
-//! The work budget of a call, so that a peer cannot hold it with input that gives no data.
+//! The work budget of a call, so that a peer cannot keep it busy with input that gives no data.
 
 use super::Io;
 use crate::base::limits::CALL_INPUT;

@@ -59,8 +59,8 @@ enum PathCertificate {
 pub enum Ech {
     /// None was sent.
     None,
-    /// The client sent GREASE: an extension without content, so that real ones do not stand
-    /// out.
+    /// The client sent GREASE ECH: an extension with random content, so that real ones do
+    /// not stand out.
     Grease,
     /// The server accepted it.
     Accepted,

@@ -26,7 +26,7 @@ pub(crate) const OVERHEAD: usize = HEADER + EXPLICIT_NONCE + TAG + 1;
 /// The opaque type and the version of every protected TLS 1.3 record (RFC 8446, section 5.2).
 const OUTER: [u8; 3] = [23, 3, 3];
 
-/// Sequence numbers must not wrap (RFC 8446, section 5.3); keys are changed long before.
+/// The last sequence number that is used: they must not wrap (RFC 8446, section 5.3).
 const LAST_SEQUENCE: u64 = u64::MAX - 1;
 
 /// The header of a record.

@@ -40,7 +40,7 @@ pub trait Transport: Send + Sync {
 
     /// Whether a call in this mode returns instead of waiting.  Such a call returns
     /// [`Status::WantRead`] after 256 KiB from the peer that held nothing for the caller, so
-    /// that the peer cannot hold it.  Any other call receives until there is something.  The
+    /// that the peer cannot keep it busy.  Any other call receives until there is something.  The
     /// default is right for transports that follow `wait`.
     fn is_nonblocking(&self, wait: WaitMode) -> bool {
         matches!(wait, WaitMode::Never)

@@ -40,7 +40,7 @@ impl<R: AsFd + Send + Sync, W: AsFd + Send + Sync> PipeTransport<R, W> {
     }
 
     /// Repeats a system call until it succeeds.  Unlike recv() and send(), read() and write()
-    /// have no flag against blocking, so a call that may not block for ever polls first.
+    /// have no flag against blocking, so a call that may not block forever polls first.
     fn until_done(
         &self,
         descriptor: impl AsFd,

@@ -9,7 +9,7 @@ use crate::{Error, Status};
 /// How long each call on a connection may wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Timeout {
-    /// As long as the descriptor does: for ever if it is blocking, not at all if it is
+    /// As long as the descriptor does: forever if it is blocking, not at all if it is
     /// non-blocking.
     #[default]
     Descriptor,

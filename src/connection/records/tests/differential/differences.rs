@@ -120,7 +120,7 @@ pub(super) const DIFFERENCES: [Difference; 26] = [
         "RFC 5246, 7.2.2: a failing connection sends an alert"),
     differ(Fault::TooManyTogether, UNEXPECTED, Verdict::Nothing,
         "RFC 8446, appendix D.5 leaves limits to us: kinds of records without application \
-         data that refill each other's allowance keep a receiver busy for ever"),
+         data that refill each other's allowance keep a receiver busy forever"),
     differ(Fault::LongMessage, DECODE, Verdict::Silent,
         "RFC 8446, 6.2; RFC 5246, 7.2.2: a failing connection sends an alert"),
     differ(Fault::MalformedUnexpected, UNEXPECTED, DECODE,
