@@ -25,6 +25,7 @@ mod pinned_keys;
 mod plaintext_records;
 mod receive_hello;
 mod record_size_limit;
+mod resets;
 mod resumption;
 mod revocation;
 mod server_names;
