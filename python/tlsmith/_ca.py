@@ -159,7 +159,9 @@ class CA(Identity):
                     server, or client for e-mail addresses
         crl_url     the URL of the CRL that covers it
         ocsp_url    the URL of its OCSP responder
-        must_staple clients must reject it without a stapled OCSP response (RFC 7633)
+        must_staple require servers to staple an OCSP response (RFC 7633); clients that
+                    check this reject it otherwise, and those of this library leave it
+                    to the verify callback
         serial      its serial number, below 2**159; by default a random one
         extensions  more extensions by object identifier: DER, or (critical, DER).  They
                     replace extensions of the same type, except names, constraints and

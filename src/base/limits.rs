@@ -15,7 +15,7 @@
 //! | [`TICKETS`] | 16 | tickets that a connection lists | the oldest is dropped |
 //! | [`AFTER_CLOSE_NOTIFY`] | 64 KiB | bytes after the peer's close_notify | feeding fails with ERR_STATE; a socket is not read any further |
 //! | [`TRANSPORT_OUTPUT`] | 80 KiB | encrypted records that wait for the transport | writing waits, or returns WANT_WRITE |
-//! | [`MEMORY_OUTPUT`] | 128 KiB | the same in memory | writing returns WANT_WRITE |
+//! | [`MEMORY_OUTPUT`] | 128 KiB | the same for a connection in memory, which the program drains | writing returns WANT_WRITE |
 //!
 //! A client stores 8 tickets per server, however many a connection lists (`context`).
 //! Bytes fed by a program are not limited before they are processed: the program decides

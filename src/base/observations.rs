@@ -22,7 +22,7 @@ use crate::base::fork;
 #[derive(Default)]
 pub(crate) struct Observations {
     /// Why the verifier rejected the peer's chain.
-    pub(crate) refusal: Option<Error>,
+    pub(crate) rejection: Option<Error>,
     /// The verified chain, from the peer's certificate to the root, whose bytes the context
     /// owns.
     pub(crate) path: Vec<Arc<[u8]>>,
@@ -116,7 +116,7 @@ impl Observations {
 
     /// Returns whether nothing was observed.
     pub(crate) fn is_empty(&self) -> bool {
-        self.refusal.is_none()
+        self.rejection.is_none()
             && self.path.is_empty()
             && self.unverified.is_none()
             && self.scheme.is_none()
@@ -132,7 +132,7 @@ impl Observations {
 
     /// Adds the observations of a later step.
     pub(crate) fn merge(&mut self, later: Self) {
-        self.refusal = later.refusal.or(self.refusal.take());
+        self.rejection = later.rejection.or(self.rejection.take());
         self.unverified = later.unverified.or(self.unverified.take());
         self.scheme = later.scheme.or(self.scheme);
         self.server_name = later.server_name.or(self.server_name.take());
@@ -199,8 +199,8 @@ impl Observations {
         })
     }
 
-    pub(crate) fn refusal(error: Error) {
-        OBSERVATIONS.with_borrow_mut(|observations| observations.refusal = Some(error));
+    pub(crate) fn rejection(error: Error) {
+        OBSERVATIONS.with_borrow_mut(|observations| observations.rejection = Some(error));
     }
 
     pub(crate) fn path(path: Vec<Arc<[u8]>>) {
@@ -208,7 +208,7 @@ impl Observations {
     }
 
     /// Records that a context without verification accepted the peer.
-    pub(crate) fn unchecked(reason: Error) {
+    pub(crate) fn verification_disabled(reason: Error) {
         OBSERVATIONS.with_borrow_mut(|observations| observations.unverified = Some(reason));
     }
 

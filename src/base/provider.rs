@@ -33,8 +33,9 @@ pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), Unspecified> {
     fork::with_cryptography(|| ::aws_lc_rs::rand::fill(bytes))
 }
 
-/// Returns AWS-LC through aws-lc-rs, with X25519MLKEM768 as the first group, Ed448, and the
-/// groups that rustls lacks.
+/// Returns AWS-LC through aws-lc-rs, with Ed448 and the default groups
+/// ([`groups::default`]), X25519MLKEM768 first.  The other groups are only in
+/// [`groups::every`].
 pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     PROVIDER.get_or_init(|| {

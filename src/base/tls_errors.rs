@@ -89,8 +89,9 @@ pub(crate) fn describe(error: &Error) -> String {
     sentence.to_owned()
 }
 
-/// Returns the error that an external signer returned to rustls.
-pub(crate) fn from_own_key(error: &Error) -> Option<&crate::Error> {
+/// Returns the error that our own code returned to rustls: an external signer, or the
+/// verifier of a handshake signature.
+pub(crate) fn own_error(error: &Error) -> Option<&crate::Error> {
     match error {
         Error::Other(other) => other.0.downcast_ref(),
         _ => None,

@@ -156,7 +156,7 @@ impl Context {
     /// Whether a server can be accepted under any name: names are not checked, or the
     /// context trusts certificates by fingerprint.
     pub(crate) fn accepts_any_name(&self) -> bool {
-        !self.checks_names() || self.with_settings(|settings| settings.has_pinned())
+        !self.checks_names() || self.with_settings(|settings| settings.has_trusted_certificates())
     }
 
     /// Returns the session cache to share with another context.  If it is too late to share,

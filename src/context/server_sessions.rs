@@ -136,7 +136,7 @@ impl SessionBounds {
         Observations::authenticated(Authentication { at, until });
         Observations::set_extended_master_secret(is_extended == [1]);
         if !self.verifies {
-            Observations::unchecked(trust::verification_disabled());
+            Observations::verification_disabled(trust::verification_disabled());
         }
         Some(session.to_vec())
     }

@@ -75,8 +75,9 @@ impl Context {
         self.set(|settings| settings.set_revocation(rules))
     }
 
-    /// Trusts one certificate within its validity period, regardless of issuer, names,
-    /// purpose and extensions.  Intended for self-signed peers.  Like adding a root, this
+    /// Trusts one certificate within its validity period, whatever it says.  Issuer, names,
+    /// usage, extensions, strength and CRLs are not checked.  Pinned keys and the verify
+    /// callback still apply.  Intended for self-signed peers.  Like adding a root, this
     /// replaces the system roots.
     ///
     /// `certificate` is the SHA-256 of its DER in hex, with or without colons, or the

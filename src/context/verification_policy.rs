@@ -65,7 +65,7 @@ impl Settings {
                 }
             }
         };
-        self.pinned.push(sha256);
+        self.trusted_certificates.push(sha256);
         // Like a root, it replaces the system roots.
         self.roots.get_or_insert_default();
         Ok(())
@@ -99,8 +99,8 @@ impl Settings {
     }
 
     /// Whether certificates are trusted by fingerprint.
-    pub(crate) fn has_pinned(&self) -> bool {
-        !self.pinned.is_empty()
+    pub(crate) fn has_trusted_certificates(&self) -> bool {
+        !self.trusted_certificates.is_empty()
     }
 
     /// The policy of a client for servers.
@@ -150,7 +150,7 @@ impl Settings {
             roots,
             crls: self.crls.clone(),
             name,
-            pinned: self.pinned.clone(),
+            trusted_certificates: self.trusted_certificates.clone(),
             end_entities: self.end_entities.clone(),
             pins: self.pins.clone(),
             max_depth: self.max_depth,

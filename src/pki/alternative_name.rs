@@ -54,8 +54,8 @@ impl NameType {
 
 /// One alternative name.
 ///
-/// Its text is safe to print.  Among names of the same type, different names have different
-/// texts.  A DNS name can look like an address.
+/// Its text is safe to print, and to compare with names of the same type: no name can pass
+/// for another one.  A DNS name can look like an address.
 ///
 /// In DNS names, e-mail addresses, URIs and user principal names, the comma, the backslash
 /// and every byte that is not visible ASCII are written as a backslash and two hexadecimal

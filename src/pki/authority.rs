@@ -218,7 +218,7 @@ pub(super) fn certify(
     };
     let der = encoding::certificate(&params, &exact, signer)?;
     let above = ca.into_iter().flat_map(Identity::path).cloned();
-    let (roots, above): (Vec<_>, Vec<_>) = above.partition(Certificate::is_self_signed);
+    let (roots, above): (Vec<_>, Vec<_>) = above.partition(Certificate::looks_self_signed);
     let chain = std::iter::once(Certificate::from_der(der)?).chain(above);
     Identity::below(chain.collect(), roots, certified.key)
 }

@@ -54,8 +54,8 @@ impl Certificate {
     /// returned as raw bytes and never permits anything.  A certificate whose validity does
     /// not decode is never valid.
     ///
-    /// Fails with [`Status::Parse`].  Also fails if an extension that decides what the
-    /// certificate may be used for occurs twice (RFC 5280, section 4.2).
+    /// Fails with [`Status::Parse`], also if an extension that decides what the certificate
+    /// may be used for occurs twice (RFC 5280, section 4.2).
     pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
         Self::with_settings(der.into(), None)
     }
@@ -347,8 +347,9 @@ impl Certificate {
         self.fields().key_id.as_deref()
     }
 
-    /// Returns whether its issuer and key identifiers are its own.
-    pub(super) fn is_self_signed(&self) -> bool {
+    /// Returns whether its issuer is its own subject, and the issuer's key identifier, if
+    /// present, its own.  The signature is not verified.
+    pub(super) fn looks_self_signed(&self) -> bool {
         self.subject_bytes() == self.issuer_bytes()
             && self
                 .issuer_key_id()

@@ -235,8 +235,11 @@ fn parse_serial(text: &str) -> Result<SerialNumber> {
     Ok(SerialNumber::from_slice(&bytes))
 }
 
-/// A certificate revocation list.  Its signature is verified when it is used, with the
-/// issuer's key that is then known.  It is immutable.  A clone refers to the same CRL.
+/// A certificate revocation list.  It is immutable.  A clone refers to the same CRL.
+///
+/// Parsing does not verify its signature; path validation does, with the issuer's key.  For
+/// a directly trusted certificate, or an intermediate CA as trust anchor, every CRL with
+/// its issuer's name that lists it counts, whoever signed it.
 #[derive(Clone)]
 pub struct Crl(Arc<Inner>);
 

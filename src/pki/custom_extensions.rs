@@ -35,7 +35,9 @@ pub(super) fn extensions(options: &CertOptions) -> Result<Vec<Extension>> {
     Ok(all)
 }
 
-/// Rejects custom extensions that have an option of their own: the option has the checks.
+/// Rejects custom alternative names, basic constraints, name constraints and key
+/// identifiers, which options or the issuer set.  Also rejects a key usage that does not
+/// parse or does not fit `ca`.
 pub(super) fn check(options: &CertOptions) -> Result<()> {
     for own in &options.extensions {
         let Extension { oid, value, .. } = parse(own)?;

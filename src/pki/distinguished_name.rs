@@ -1,7 +1,8 @@
 //! Distinguished names (RFC 5280, section 4.1.2.4): parsing and formatting.
 //!
-//! A name keeps every repeated attribute and multi-valued RDN, in order.  Each value is
-//! encoded in the string type that its attribute requires.
+//! A name keeps every repeated attribute and multi-valued RDN, in order.  A parsed DER name
+//! keeps each value exactly.  One made from text gets the string type that each attribute
+//! requires.
 
 use std::collections::BTreeSet;
 

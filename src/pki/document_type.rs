@@ -1,5 +1,6 @@
 //! Detects the type of a document from its PEM label or its outer DER structure, even if it
-//! is damaged further inside.  Used for errors when users pass the wrong file.
+//! is damaged further inside.  Used to select what to parse, and for errors about the wrong
+//! file.
 
 use std::fmt;
 

@@ -102,7 +102,7 @@ fn encoding_error(error: rcgen::Error) -> Error {
 
 /// Returns the error of an external signer unchanged.
 fn signing_error(error: rustls::Error) -> Error {
-    match tls_errors::from_own_key(&error) {
+    match tls_errors::own_error(&error) {
         Some(own) => own.clone(),
         None => {
             let sentence = format!("cannot sign: {}", tls_errors::describe(&error));

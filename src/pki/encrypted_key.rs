@@ -15,7 +15,7 @@ pub(super) const ITERATIONS: u32 = 600_000;
 
 /// More iterations than anybody writes, yet done in seconds: a file must not keep its
 /// reader busy for hours.
-const MAX_ROUNDS: u64 = 10_000_000;
+const MAX_ITERATIONS: u64 = 10_000_000;
 
 /// The schemes of PKCS#5 before PBES2 (RFC 8018, section 6.1), with single DES and RC2.
 /// OpenSSL 3 does not read them by default either.
@@ -45,7 +45,7 @@ pub(super) fn decrypt(der: &[u8], password: &Password<'_>) -> Result<Zeroizing<V
     };
     let (algorithm, data) = parts().ok_or_else(malformed)?;
     let secret = EncodedPassword::new(require_password(password)?);
-    let mut work = KdfBudget::new("the private key", MAX_ROUNDS);
+    let mut work = KdfBudget::new("the private key", MAX_ITERATIONS);
     let plain = secret.decrypt(algorithm, data, &mut work);
     let plain = plain.map_err(|why| match why {
         DecryptError::Malformed => malformed(),
@@ -80,7 +80,9 @@ pub(super) fn encrypt(pkcs8: &[u8], password: &[u8]) -> Result<Vec<u8>> {
             "the password is empty: give one, or save the key unencrypted",
         ));
     }
-    let scheme = Scheme::Aes256 { rounds: ITERATIONS };
+    let scheme = Scheme::Aes256 {
+        iterations: ITERATIONS,
+    };
     let (algorithm, encrypted) = EncodedPassword::new(password).encrypt(&scheme, pkcs8)?;
     let document = [algorithm, encode(OCTET_STRING, &encrypted)].concat();
     Ok(encode(SEQUENCE, &document))

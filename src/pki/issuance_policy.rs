@@ -58,8 +58,8 @@ pub(super) fn check_crl_issuer(ca: &Identity) -> Result<()> {
     Err(Error::new(Status::Issue, sentence))
 }
 
-/// Checks that the new certificate does not outlive its issuer.  It may start earlier: it
-/// becomes valid when its issuer does.
+/// Checks that the new certificate starts before its issuer ends and does not outlive it.
+/// It may start earlier than its issuer, but no chain with it is valid before that.
 pub(super) fn check_validity(issuer: &Certificate, start: i64, end: i64) -> Result<()> {
     let last = issuer.not_after();
     if start < last && end <= last {
@@ -162,9 +162,9 @@ fn names_in_subject(request: &Request<'_>) -> Vec<AltName> {
 
 /// Returns the names that programs may take a common name for.
 ///
-/// If `has_host` is set, there is a DNS name or an address among the alternative names.
-/// Most programs then ignore common names for hosts (RFC 9525, section 6.2), and a single
-/// label is harmless.
+/// If `has_host` is set, there is a DNS name among the alternative names; an address does
+/// not count.  Most programs then ignore common names for hosts (RFC 9525, section 6.2),
+/// and a single label is harmless.
 fn names_of(common_name: &str, has_host: bool) -> Vec<AltName> {
     let text = common_name.trim().trim_end_matches('.');
     if let Ok(address) = text.parse() {

@@ -67,8 +67,9 @@ impl PrivateKey {
         Self::read_pem(text, &None.into())
     }
 
-    /// The same, encrypted under a password or not.  Supports PKCS#8 with PBES2 or with
-    /// 3DES and SHA-1, and OpenSSL's traditional PEM encryption with AES or 3DES.
+    /// The same, encrypted under a password or not.  Supports PKCS#8 with PBES2 or a
+    /// PKCS#12 scheme (3DES or RC2 with SHA-1), and OpenSSL's traditional PEM encryption
+    /// with AES or 3DES.
     pub fn from_encrypted_pem<'p>(text: &[u8], password: impl Into<Password<'p>>) -> Result<Self> {
         Self::read_pem(text, &password.into())
     }

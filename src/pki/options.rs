@@ -51,15 +51,16 @@ pub struct CertOptions {
     pub crl_url: Option<String>,
     /// The URL of its OCSP responder.
     pub ocsp_url: Option<String>,
-    /// Require servers to staple an OCSP response; clients reject the certificate otherwise
-    /// (RFC 7633).
+    /// Require servers to staple an OCSP response (RFC 7633).  Clients that check this
+    /// reject the certificate otherwise; clients of this library leave it to the verify
+    /// callback.
     pub must_staple: bool,
     /// Its serial number in hex, positive, up to 20 bytes.  The default is random.
     pub serial: Option<String>,
     /// Extensions to encode exactly, in place of the default ones of the same type.
     ///
     /// Alternative names, basic constraints, name constraints and key identifiers are not
-    /// allowed here: they have options, which are checked.
+    /// allowed here: options or the issuer set them.  A key usage must fit [`Self::ca`].
     pub extensions: Vec<CustomExtension>,
     /// Let it outlive the issuing CA.  After the CA's end nobody accepts it, unless the CA
     /// is renewed.
@@ -69,7 +70,8 @@ pub struct CertOptions {
     ///
     /// Refused are requests for name constraints, for the purposes OCSPSigning and
     /// anyExtendedKeyUsage and, unless [`Self::ca`] is set, for the key usages keyCertSign
-    /// and cRLSign.  Everything else is up to the signer.
+    /// and cRLSign.  Also refused are extensions that contradict [`Self::ca`] (path length,
+    /// basic constraints, Netscape type).  Everything else is up to the signer.
     pub copy_extensions: bool,
     /// For requests: accept alternative names of types that cannot be checked (otherName,
     /// x400Address, ediPartyName), such as the user principal names of Active Directory.

@@ -32,7 +32,7 @@ const FOR_ENCRYPTION: u8 = 1;
 const FOR_IV: u8 = 2;
 pub(super) const FOR_MAC: u8 = 3;
 
-/// Why decryption failed.  Callers turn it into an error that names the file.
+/// Why encryption or decryption failed.  Callers turn it into an error that names the file.
 pub(super) enum DecryptError {
     Malformed,
     Unsupported,
@@ -45,25 +45,25 @@ pub(super) enum Scheme {
     /// PBES2 with AES-256-CBC and PBKDF2 with SHA-256.
     Aes256 {
         /// The PBKDF2 iterations.
-        rounds: u32,
+        iterations: u32,
     },
     /// Triple DES with three keys, derived with SHA-1 (RFC 7292, appendix C).
     TripleDes {
         /// The hash iterations.
-        rounds: u32,
+        iterations: u32,
     },
 }
 
 /// A password in both encodings in use.
 pub(super) struct EncodedPassword<'a> {
     bytes: &'a [u8],
-    wide: OnceCell<Zeroizing<Vec<u8>>>,
+    utf16: OnceCell<Zeroizing<Vec<u8>>>,
 }
 
 impl<'a> EncodedPassword<'a> {
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
-        let wide = OnceCell::new();
-        Self { bytes, wide }
+        let utf16 = OnceCell::new();
+        Self { bytes, utf16 }
     }
 
     /// Returns the password bytes.
@@ -74,24 +74,25 @@ impl<'a> EncodedPassword<'a> {
     /// Returns the password in UTF-16 with its terminator (RFC 7292, appendix B.1).  Bytes
     /// that are not UTF-8 are taken as Latin-1, as in OpenSSL.
     pub(super) fn utf16(&self) -> &[u8] {
-        self.wide.get_or_init(|| {
-            let mut wide = Zeroizing::new(Vec::with_capacity(2 * self.bytes.len() + 2));
+        self.utf16.get_or_init(|| {
+            let mut utf16 = Zeroizing::new(Vec::with_capacity(2 * self.bytes.len() + 2));
             match std::str::from_utf8(self.bytes) {
-                Ok(text) => wide.extend(text.encode_utf16().flat_map(u16::to_be_bytes)),
-                Err(_) => wide.extend(self.bytes.iter().flat_map(|byte| [0, *byte])),
+                Ok(text) => utf16.extend(text.encode_utf16().flat_map(u16::to_be_bytes)),
+                Err(_) => utf16.extend(self.bytes.iter().flat_map(|byte| [0, *byte])),
             }
-            wide.extend([0, 0]);
-            wide
+            utf16.extend([0, 0]);
+            utf16
         })
     }
 
     /// Encrypts.  Returns the AlgorithmIdentifier and the ciphertext.
     pub(super) fn encrypt(&self, scheme: &Scheme, plain: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
         match *scheme {
-            Scheme::Aes256 { rounds } => {
+            Scheme::Aes256 { iterations } => {
                 let (salt, iv) = (random::<16>()?, random::<16>()?);
-                let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(rounds, &salt, iv)
-                    .map_err(|error| not_encrypted(&error))?;
+                let parameters =
+                    Parameters::generate_pbkdf2_sha256_aes256cbc(iterations, &salt, iv)
+                        .map_err(|error| not_encrypted(&error))?;
                 let ciphertext = pbes2::encrypt(&parameters, self.bytes, plain);
                 let ciphertext =
                     ciphertext.map_err(|_| not_encrypted(&"its parameters are invalid"))?;
@@ -101,15 +102,16 @@ impl<'a> EncodedPassword<'a> {
                     ciphertext,
                 ))
             }
-            Scheme::TripleDes { rounds } => {
+            Scheme::TripleDes { iterations } => {
                 let salt = random::<16>()?;
-                let derive =
-                    |what, length| derive::<Sha1>(what, self.utf16(), &salt, rounds.into(), length);
+                let derive = |what, length| {
+                    derive::<Sha1>(what, self.utf16(), &salt, iterations.into(), length)
+                };
                 let (key, iv) = (derive(FOR_ENCRYPTION, 24), derive(FOR_IV, 8));
                 let cipher = cbc::Encryptor::<TdesEde3>::new_from_slices(&key, &iv)
                     .map_err(|error| not_encrypted(&error))?;
                 let ciphertext = cipher.encrypt_padded_vec::<Pkcs7>(plain);
-                let parameters = [encode(OCTET_STRING, &salt), integer(rounds)].concat();
+                let parameters = [encode(OCTET_STRING, &salt), integer(iterations)].concat();
                 let scheme = encode(OBJECT_IDENTIFIER, SHA_AND_3DES.as_bytes());
                 let algorithm = [scheme, encode(SEQUENCE, &parameters)].concat();
                 Ok((encode(SEQUENCE, &algorithm), ciphertext))
@@ -168,15 +170,15 @@ impl<'a> EncodedPassword<'a> {
         let mut read = || {
             let mut parameters = parameters.inside(SEQUENCE)?;
             let salt = parameters.take(OCTET_STRING)?.content;
-            Some((salt, rounds(&mut parameters)?))
+            Some((salt, iterations(&mut parameters)?))
         };
-        let (salt, rounds) = read().ok_or(DecryptError::Malformed)?;
-        // There is one block per 20 bytes of key, and one for the IV.  A round hashes once
-        // per block; one of PBKDF2 hashes twice (HMAC).
+        let (salt, iterations) = read().ok_or(DecryptError::Malformed)?;
+        // There is one block per 20 bytes of key, and one for the IV.  An iteration hashes
+        // once per block; one of PBKDF2 hashes twice (HMAC).
         let blocks = key_length.div_ceil(20) as u64 + 1;
-        work.spend(rounds.saturating_mul(blocks).div_ceil(2))
+        work.spend(iterations.saturating_mul(blocks).div_ceil(2))
             .map_err(DecryptError::TooMuchWork)?;
-        let derive = |what, length| derive::<Sha1>(what, self.utf16(), salt, rounds, length);
+        let derive = |what, length| derive::<Sha1>(what, self.utf16(), salt, iterations, length);
         let (key, iv) = (derive(FOR_ENCRYPTION, key_length), derive(FOR_IV, 8));
         let mut plain = Zeroizing::new(data.to_vec());
         decrypt_cbc::<C>(&key, &iv, &mut plain)?;
@@ -225,7 +227,7 @@ where
 }
 
 /// Reads an iteration count: an INTEGER above 0.
-pub(super) fn rounds(elements: &mut Elements<'_>) -> Option<u64> {
+pub(super) fn iterations(elements: &mut Elements<'_>) -> Option<u64> {
     let digits = elements.take(INTEGER)?.content;
     let is_positive = digits.first().is_some_and(|first| *first < 0x80);
     let digits = digits.strip_prefix(&[0]).unwrap_or(digits);
@@ -244,7 +246,7 @@ pub(super) fn derive<D: Digest + BlockSizeUser>(
     what: u8,
     password: &[u8],
     salt: &[u8],
-    rounds: u64,
+    iterations: u64,
     length: usize,
 ) -> Zeroizing<Vec<u8>> {
     let block = D::block_size();
@@ -258,7 +260,7 @@ pub(super) fn derive<D: Digest + BlockSizeUser>(
     loop {
         let first = D::new().chain_update(&diversifier).chain_update(&*input);
         let mut hash = first.finalize();
-        for _ in 1..rounds {
+        for _ in 1..iterations {
             hash = D::digest(&hash);
         }
         let missing = length - derived.len();

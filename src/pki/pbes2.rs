@@ -95,23 +95,23 @@ fn derive_pbkdf2(
     password: &[u8],
     key: &mut [u8],
 ) -> Result<(), DecryptError> {
-    let rounds = NonZeroU32::new(parameters.iteration_count).ok_or(DecryptError::Malformed)?;
+    let iterations = NonZeroU32::new(parameters.iteration_count).ok_or(DecryptError::Malformed)?;
     let salt = parameters.salt.as_ref();
     let algorithm = match parameters.prf {
         Pbkdf2Prf::HmacWithSha1 => pbkdf2::PBKDF2_HMAC_SHA1,
-        Pbkdf2Prf::HmacWithSha224 => return derive_with_sha224(rounds, salt, password, key),
+        Pbkdf2Prf::HmacWithSha224 => return derive_with_sha224(iterations, salt, password, key),
         Pbkdf2Prf::HmacWithSha256 => pbkdf2::PBKDF2_HMAC_SHA256,
         Pbkdf2Prf::HmacWithSha384 => pbkdf2::PBKDF2_HMAC_SHA384,
         Pbkdf2Prf::HmacWithSha512 => pbkdf2::PBKDF2_HMAC_SHA512,
         _ => return Err(DecryptError::Unsupported),
     };
-    pbkdf2::derive(algorithm, rounds, salt, password, key);
+    pbkdf2::derive(algorithm, iterations, salt, password, key);
     Ok(())
 }
 
 /// Derives a key with PBKDF2 and SHA-224, which aws-lc-rs lacks.
 fn derive_with_sha224(
-    rounds: NonZeroU32,
+    iterations: NonZeroU32,
     salt: &[u8],
     password: &[u8],
     key: &mut [u8],
@@ -124,7 +124,7 @@ fn derive_with_sha224(
         let first = first.chain_update(number.to_be_bytes());
         let mut block = first.finalize().into_bytes();
         let mut sum = block;
-        for _ in 1..rounds.get() {
+        for _ in 1..iterations.get() {
             block = keyed.clone().chain_update(block).finalize().into_bytes();
             for (sum, byte) in sum.iter_mut().zip(&block) {
                 *sum ^= byte;

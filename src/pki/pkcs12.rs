@@ -24,28 +24,30 @@ use crate::{Error, Result, Status};
 /// The maximum number of certificates in a file, which get sorted.
 const MAX_CERTIFICATES: usize = 1_000;
 
-/// The hashing rounds of each of the three parts that depend on the password.
+/// The hash iterations of each of the three parts that depend on the password.
 ///
-/// .NET 9 rejects files with more than 300,000 rounds in one part, or 1,000,000 in total.
+/// .NET 9 rejects files with more than 300,000 iterations in one part, or 1,000,000 in total.
 /// OWASP recommends 600,000 for PBKDF2 with SHA-256, which PKCS#8 keys use here.  NIST SP
 /// 800-132 requires at least 1,000; OpenSSL uses 2,048.
-const ROUNDS: u32 = 300_000;
+const ITERATIONS: u32 = 300_000;
 
 const STANDARD: Protection = Protection {
-    encryption: Scheme::Aes256 { rounds: ROUNDS },
+    encryption: Scheme::Aes256 {
+        iterations: ITERATIONS,
+    },
     mac: Hash::Sha256,
-    mac_rounds: ROUNDS,
+    mac_iterations: ITERATIONS,
 };
 
 /// The maximum length of a friendly name, in characters (pkcs-9-ub-friendlyName in RFC
 /// 2985, section 5.5.1).
 const MAX_FRIENDLY_NAME: usize = 255;
 
-/// As many rounds as Java used; old programs run them in a moment.
+/// As many iterations as Java used; old programs run them in a moment.
 const LEGACY: Protection = Protection {
-    encryption: Scheme::TripleDes { rounds: 50_000 },
+    encryption: Scheme::TripleDes { iterations: 50_000 },
     mac: Hash::Sha1,
-    mac_rounds: 50_000,
+    mac_iterations: 50_000,
 };
 
 /// Options for reading a PKCS#12 file.

@@ -23,7 +23,7 @@ pub(super) fn certificates(bundle: &[u8]) -> Result<Vec<Vec<u8>>> {
     let mut content = Elements(only(&der, SEQUENCE).ok_or_else(malformed)?.content);
     let kind = content.take(OBJECT_IDENTIFIER).ok_or_else(malformed)?;
     if kind.content != SIGNED_DATA {
-        let sentence = "the PKCS#7 bundle does not hold certificates, such as an \
+        let sentence = "the PKCS#7 bundle holds something other than certificates, such as an \
                         encrypted message";
         return Err(Error::new(Status::Unsupported, sentence));
     }

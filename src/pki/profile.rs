@@ -23,7 +23,8 @@ pub(super) const BACKDATE_SECONDS: i64 = 3_600;
 
 const DAY: u64 = 86_400;
 
-/// The maximum for public CAs (CA/Browser Forum, 2020).
+/// The default lifetime of end-entity certificates: what public CAs should not exceed by
+/// the rules of 2020 (CA/Browser Forum).
 const LIFETIME: Duration = Duration::from_secs(397 * DAY);
 const CA_LIFETIME: Duration = Duration::from_secs(3_650 * DAY);
 
@@ -126,7 +127,7 @@ fn set_validity(
     if end <= start {
         let (start, end) = (x509_time::format_utc(start), x509_time::format_utc(end));
         return Err(Error::argument(format!(
-            "the certificate would end on {end}, before it starts on {start}"
+            "the certificate would end on {end}, which is not after its start on {start}"
         )));
     }
     params.not_before = date(start).ok_or_else(too_far)?;

@@ -64,7 +64,7 @@ pub fn gen_csr(names: &[String], options: &CertOptions) -> Result<Csr> {
     if says_issuers_business {
         return Err(Error::argument(
             "a request cannot ask for a validity, a serial number, name constraints, a CRL, OCSP \
-             or extensions as they are: give these options when it is signed",
+             or custom extensions: give these options when it is signed",
         ));
     }
     let names = AltName::parse_all(names)?;
@@ -144,7 +144,7 @@ impl Csr {
         let (typed, others): (Vec<_>, Vec<_>) = names
             .into_iter()
             .flatten()
-            .partition(|name| requested_names::is_supported(*name));
+            .partition(|name| requested_names::is_in_names(*name));
         let constraints = value(&BASIC_CONSTRAINTS).map(BasicConstraints::from_der);
         let constraints = constraints.transpose();
         let constraints =
@@ -224,9 +224,9 @@ impl Csr {
         self.0.text.get_or_init(|| describe::request_text(self))
     }
 
-    /// Writes the request (mode 0644) and its key (mode 0600) as PEM, each atomically,
-    /// replacing existing files.  Either path may be `None`.  The key is encrypted if there
-    /// is a password.
+    /// Writes the request (mode 0644) and its key (mode 0600) as PEM, both or neither,
+    /// replacing existing files.  Either path may be `None`.  If both are the same file, it
+    /// has mode 0600.  The key is encrypted if there is a password.
     pub fn save(
         &self,
         csr_file: Option<&Path>,

@@ -75,7 +75,7 @@ impl RequestedExtensions {
     pub(super) fn other_types(&self) -> Vec<u32> {
         let names = self.general_names().into_iter();
         names
-            .filter(|name| !requested_names::is_supported(*name))
+            .filter(|name| !requested_names::is_in_names(*name))
             .map(GeneralName::number)
             .filter(|&number| number != requested_names::DIRECTORY)
             .collect()

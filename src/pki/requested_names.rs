@@ -21,7 +21,7 @@ pub(super) const ADDRESS: u32 = 7;
 pub(super) const REGISTERED_ID: u32 = 8;
 
 /// Returns whether [`Csr::names`](super::request::Csr::names) includes names of this type.
-pub(super) fn is_supported(name: GeneralName<'_>) -> bool {
+pub(super) fn is_in_names(name: GeneralName<'_>) -> bool {
     matches!(name.number(), EMAIL | DNS | URI | ADDRESS)
 }
 
@@ -62,7 +62,7 @@ pub(super) fn check_name(name: GeneralName<'_>, allow_other_names: bool) -> Resu
     Err(format!("it asks for the {what} {value}, which is invalid"))
 }
 
-/// Formats a name of another type than [`is_supported`] accepts, with its type in front.
+/// Formats a name for which [`is_in_names`] is false, with its type in front.
 /// The value of an otherName is text if it is a string, else DER in hex.
 pub(super) fn show(name: GeneralName<'_>) -> String {
     match name.other_name() {

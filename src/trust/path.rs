@@ -1,5 +1,6 @@
 //! Path building.  webpki searches, and each path it finds must pass the checks of
-//! `path_validation` and `revocation`.  If one fails, the search continues with other paths.
+//! `path_validation` and `revocation`, and the trust settings of its root.  If one fails,
+//! the search continues with other paths.
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -34,7 +34,7 @@ pub(super) struct VerifyContext<'q, 'a> {
     pub(super) intermediates: &'q [CertificateRef<'a>],
     pub(super) requirements: Requirements,
     pub(super) roots: &'q Roots,
-    /// The number of trusted roots and pinned certificates.
+    /// The number of roots, and of certificates trusted by fingerprint.
     pub(super) trusted: usize,
 }
 
@@ -297,8 +297,8 @@ fn bad_signature(context: &VerifyContext<'_, '_>) -> VerifyError {
     };
     let issued = chain[forged];
     let sentence = format!(
-        "certificate of '{}' names '{}' as its issuer, but the trusted CA of that name \
-         did not sign it: another CA has the same name, or it is forged",
+        "certificate of '{}' names '{}' as its issuer, but the CA of that name in the chain or \
+         among the roots did not sign it: another CA has the same name, or it is forged",
         subject_of(issued),
         issuer_of(issued)
     );

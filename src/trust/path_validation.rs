@@ -266,9 +266,10 @@ fn check_depth(path: &Path<'_, '_>, requirements: Requirements) -> Result<(), Ve
     }
 }
 
-/// Checks the end-entity certificate.  Its key must be able to verify handshakes, and its
-/// key usage must allow signing (RFC 8446, section 4.4.2.2; RFC 5246, section 7.4.2).  It
-/// must have no name constraints, which are for CAs (4.2.1.10).
+/// Checks the end-entity certificate.  It must have no duplicate extension, allow the
+/// purpose, and have a key that can verify handshakes.  For TLS its key usage, if present,
+/// must include digitalSignature (RFC 8446, section 4.4.2.2; RFC 5246, section 7.4.2).
+/// Unless it is a CA, it must have no name constraints (RFC 5280, section 4.2.1.10).
 fn check_leaf(leaf: &CertificateRef<'_>, purpose: KeyPurpose) -> Result<(), VerifyError> {
     check_unique_extensions(leaf)?;
     purpose::check_leaf(leaf, purpose)?;

@@ -216,7 +216,7 @@ impl Certificate {
     /// count, and a wildcard matches one label (RFC 9525).
     ///
     /// Fails if `host` is neither.  Fails with [`Status::Unsupported`] for a certificate
-    /// that no connection accepts, such as one with an unknown critical extension.
+    /// that path validation never accepts, such as one with an unknown critical extension.
     pub fn matches(&self, host: &str) -> crate::Result<bool> {
         let name = parse(host)?;
         let copy = CertificateRef::from_der(self.der()).ok();

@@ -35,8 +35,9 @@ pub(crate) struct Policy {
     pub(crate) crls: Arc<Crls>,
     pub(crate) name: NameCheck,
     /// SHA-256 fingerprints (over the DER) of certificates that are accepted within their
-    /// validity period, regardless of issuer and names.
-    pub(crate) pinned: Vec<[u8; 32]>,
+    /// validity period, whatever they say.  Issuer, names, usage, extensions, strength and
+    /// CRLs are not checked.  Pinned keys and the callback still apply.
+    pub(crate) trusted_certificates: Vec<[u8; 32]>,
     /// SHA-256 fingerprints of end-entity certificates that are trusted directly.
     pub(crate) end_entities: Vec<[u8; 32]>,
     /// The maximum number of CAs between a peer and its root; `None` for no limit beyond
@@ -102,7 +103,7 @@ pub(super) enum VerificationStatus {
     /// Verified by this chain, up to the root if that is known.
     Verified(Vec<Arc<[u8]>>),
     /// Not verified: the policy accepts every peer.
-    Unchecked,
+    VerificationDisabled,
     /// Accepted although verification failed with this error.
     Unverified(Error),
 }
@@ -169,7 +170,7 @@ impl Policy {
             .map_err(|rejection| rejection.reason)?
         {
             VerificationStatus::Verified(path) => parse_all(&path),
-            VerificationStatus::Unchecked => Ok(Vec::new()),
+            VerificationStatus::VerificationDisabled => Ok(Vec::new()),
             VerificationStatus::Unverified(reason) => Err(reason),
         }
     }
@@ -187,7 +188,7 @@ impl Policy {
                 callback_result.map(|()| VerificationStatus::Unverified(verification_disabled()))
             }
             Ok(_) if self.roots.is_none() => {
-                callback_result.map(|()| VerificationStatus::Unchecked)
+                callback_result.map(|()| VerificationStatus::VerificationDisabled)
             }
             Ok(path) => callback_result.map(|()| VerificationStatus::Verified(path)),
             Err(rejection) if self.allows_unverified => check_usable(peer)
@@ -210,7 +211,7 @@ impl Policy {
             key_policy::check_unverified_leaf(&leaf)?;
             return Ok(Vec::new());
         };
-        if self.is_pinned(peer.leaf) {
+        if self.is_trusted_certificate(peer.leaf) {
             path_validation::check_validity(&leaf, now)?;
             key_policy::check_unverified_leaf(&leaf)?;
             return Ok(vec![Arc::from(&**peer.leaf)]);
@@ -234,7 +235,7 @@ impl Policy {
                 intermediates: &intermediates,
                 requirements,
                 roots,
-                trusted: roots.all_anchors().count() + self.pinned.len(),
+                trusted: roots.all_anchors().count() + self.trusted_certificates.len(),
             };
             path_errors::rejection(failure, &context)
         })?;
@@ -251,18 +252,18 @@ impl Policy {
     }
 
     /// Returns whether a peer with this certificate may have any key that can verify
-    /// handshakes, because it is unverified or pinned.
+    /// handshakes, because it is unverified or trusted by fingerprint.
     pub(super) fn accepts_any_key(&self, leaf: &[u8]) -> bool {
-        self.roots.is_none() || self.allows_unverified || self.is_pinned(leaf)
+        self.roots.is_none() || self.allows_unverified || self.is_trusted_certificate(leaf)
     }
 
     /// Returns whether any peer may have such a key.
     pub(super) fn may_accept_any_key(&self) -> bool {
-        self.roots.is_none() || self.allows_unverified || !self.pinned.is_empty()
+        self.roots.is_none() || self.allows_unverified || !self.trusted_certificates.is_empty()
     }
 
-    fn is_pinned(&self, leaf: &[u8]) -> bool {
-        !self.pinned.is_empty() && self.pinned.contains(&sha256(leaf))
+    fn is_trusted_certificate(&self, leaf: &[u8]) -> bool {
+        !self.trusted_certificates.is_empty() && self.trusted_certificates.contains(&sha256(leaf))
     }
 
     /// Builds a path to one of the roots.  Tries the roots in the system's directories if that
@@ -315,8 +316,8 @@ impl Policy {
         let reason = Error::new(
             Status::CertificatePinMismatch,
             format!(
-                "the certificate of '{subject}' is valid, but none of the {} pinned keys is in its \
-                 chain, which has the keys {}",
+                "none of the {} pinned keys is in the chain of the certificate of '{subject}', \
+                 which has the keys {}",
                 self.pins.len(),
                 keys.join(", ")
             ),
@@ -348,7 +349,7 @@ impl Policy {
             outcome,
         };
         Observations::suspend(|| verify_callback(&result)).map_err(|reason| {
-            let reason = final_refusal(reason);
+            let reason = final_rejection(reason);
             Rejection {
                 alert: alert_for(reason.status()),
                 reason,
@@ -358,8 +359,8 @@ impl Policy {
 }
 
 /// Returns an error of the application with a final status: not one that asks to call
-/// again, or one that reports a bug.
-fn final_refusal(reason: Error) -> Error {
+/// again, reports a time limit, or reports a bug.
+fn final_rejection(reason: Error) -> Error {
     match reason.status() {
         Status::WantRead | Status::WantWrite | Status::Timeout | Status::Internal => {
             Error::new(Status::CertificateRefused, reason.to_string()).with_source(reason)
@@ -395,7 +396,7 @@ impl Policy {
         add(&self.security.to_be_bytes());
         // Pinned certificates and trusted end-entity certificates are both hashes: the
         // counts keep the lists apart.
-        add(&self.pinned.len().to_be_bytes());
+        add(&self.trusted_certificates.len().to_be_bytes());
         add(&self.end_entities.len().to_be_bytes());
         let anchors = self.roots.iter().flat_map(|roots| roots.anchors());
         for anchor in anchors {
@@ -415,7 +416,7 @@ impl Policy {
         for crl in self.crls.iter() {
             add(crl.der());
         }
-        let hashes = self.pinned.iter().chain(&self.end_entities);
+        let hashes = self.trusted_certificates.iter().chain(&self.end_entities);
         for pin in hashes.chain(&self.pins) {
             add(pin);
         }

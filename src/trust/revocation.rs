@@ -33,9 +33,9 @@ struct IndexedCrl {
     scope: Option<CrlScope>,
 }
 
-/// Caches which CRL, by index, is signed with which key.  Each signature is verified once
-/// per path building, however many paths there are.  A peer can introduce at most 100 keys,
-/// since webpki verifies no more signatures.
+/// Caches which CRL, by index, is signed with which key.  Each signature is verified once,
+/// however many paths there are.  A peer can introduce at most 100 keys per search, since
+/// webpki verifies no more signatures in each.  There are up to two searches.
 #[derive(Default)]
 pub(super) struct SignatureCache(RefCell<HashMap<(usize, Vec<u8>), bool>>);
 
@@ -50,16 +50,19 @@ struct RevocationCheck<'c, 'a> {
     signatures: &'c SignatureCache,
 }
 
-/// How strictly certificates are checked against CRLs, if there are any.  The default is
-/// the strictest.
+/// How strictly certificates are checked against CRLs.  By default every certificate below
+/// the root must be covered, if there is any CRL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RevocationRules {
     /// Check only the end-entity certificate, not the CAs above it.
     pub leaf_only: bool,
-    /// Accept a certificate if its issuer has no CRL, or none that covers it.  The CRLs of
-    /// an issuer can be for different distribution points.
+    /// Accept a certificate if there is no CRL with its issuer's name, or if its issuer
+    /// signed a current one but none covers it.  The CRLs of an issuer can be for different
+    /// distribution points.  A relevant CRL that has expired still fails.
     pub allow_unknown: bool,
-    /// Check revocation even if there are no CRLs at all.  Every certificate then fails.
+    /// Check revocation even if there are no CRLs at all.  Every certificate in a path then
+    /// fails, unless `allow_unknown` is set.  A directly trusted certificate fails if no
+    /// CRL has its issuer's name, whatever `allow_unknown` says.
     pub always: bool,
 }
 
@@ -150,7 +153,8 @@ impl Crls {
     }
 
     /// Checks that no CRL with its issuer's name lists a certificate that is trusted
-    /// directly.  No CRL is required, since no CA vouches for the certificate.
+    /// directly.  Unless `always` is set, no CRL is required, since no CA vouches for the
+    /// certificate.
     ///
     /// Every CRL that lists it counts, whichever key signed it.  RFC 5280, section 6.3.3
     /// (b) and (f), matches CRLs by issuer name.  It allows a signing key other than the
@@ -228,9 +232,9 @@ impl Crls {
         unknown
     }
 
-    /// Checks one certificate.  Every valid CRL of the issuer revokes what it lists, whatever
-    /// its scope.  Only a CRL whose scope covers a certificate shows that it is not revoked
-    /// (RFC 5280, section 6.3.3 (b)).
+    /// Checks one certificate.  Every valid CRL of the issuer that has not expired revokes
+    /// what it lists, whatever its scope.  Only a CRL whose scope covers a certificate
+    /// shows that it is not revoked (RFC 5280, section 6.3.3 (b)).
     fn check_one(&self, checked: &RevocationCheck<'_, '_>) -> Result<(), VerifyError> {
         let (certificate, now) = (checked.certificate, checked.now);
         let candidates = self.with_issuer_of(certificate);

@@ -29,7 +29,7 @@ pub(crate) struct Roots {
     /// The certificates of roots that are trusted only for some purposes, with their
     /// settings.
     settings: Vec<(Arc<[u8]>, TrustSettings)>,
-    /// Further roots, read only if no path to the others is found.
+    /// Further roots, read if no path to the others is found, or to list all of them.
     directories: Option<&'static Directories>,
 }
 
@@ -255,8 +255,9 @@ impl Roots {
         }
     }
 
-    /// Returns whether this certificate is trusted directly, as the peer's own.  That requires
-    /// one that is not a CA, or a self-issued one, as `openssl req -x509` creates.
+    /// Returns whether this certificate is trusted directly, as the peer's own.  It must be
+    /// one of the roots.  It must either not be a CA, or be self-issued, as
+    /// `openssl req -x509` creates.
     pub(super) fn trusts_leaf(&self, leaf: &CertificateRef<'_>) -> bool {
         let is_ca = matches!(leaf.basic_constraints(), Ok(Some((true, _))));
         let is_known = |known: &Arc<[u8]>| **known == *leaf.der;
@@ -326,9 +327,9 @@ struct Directories {
 
 impl Directories {
     fn of_the_system(paths: Vec<PathBuf>) -> &'static Self {
-        static FOLDERS: OnceLock<Directories> = OnceLock::new();
+        static DIRECTORIES: OnceLock<Directories> = OnceLock::new();
         let roots = PerProcess::default();
-        FOLDERS.get_or_init(|| Self { paths, roots })
+        DIRECTORIES.get_or_init(|| Self { paths, roots })
     }
 
     /// Returns the roots that the system's file does not have.

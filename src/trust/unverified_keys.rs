@@ -1,5 +1,6 @@
 //! Handshake signatures of keys that a verified peer may not have, such as short RSA keys
-//! or secp256k1.  Needed for peers that are accepted unverified, or pinned.
+//! or secp256k1.  Needed for peers that are accepted unverified, and for certificates
+//! trusted by fingerprint.
 
 use std::sync::Arc;
 

@@ -66,10 +66,12 @@ impl Verifier {
     fn check(&self, peer: &Peer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
         match self.policy.check(peer, now) {
             Ok(VerificationStatus::Verified(path)) => Observations::path(path),
-            Ok(VerificationStatus::Unchecked) => Observations::unchecked(verification_disabled()),
+            Ok(VerificationStatus::VerificationDisabled) => {
+                Observations::verification_disabled(verification_disabled())
+            }
             Ok(VerificationStatus::Unverified(reason)) => Observations::unverified(reason),
             Err(rejection) => {
-                Observations::refusal(rejection.reason);
+                Observations::rejection(rejection.reason);
                 return Err(rejection.alert);
             }
         }

@@ -54,7 +54,8 @@ pub(super) fn alert_for(status: Status) -> rustls::Error {
         S::CertificateBadSignature => E::BadSignature,
         S::CertificateWrongUsage => E::InvalidPurpose,
         S::CertificateMalformed => E::BadEncoding,
-        // rustls sends handshake_failure for every error that is not about a certificate.
+        // rustls sends handshake_failure for errors that are neither InvalidCertificate nor
+        // PeerMisbehaved.
         S::NoCommon => return rustls::Error::General(status.phrase().to_owned()),
         S::Certificate
         | S::CertificateMissing

@@ -119,7 +119,7 @@ pub(super) struct OriginalSignature<'a> {
 
 impl std::fmt::Debug for WebpkiCopy<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StandIn").finish_non_exhaustive()
+        f.debug_struct("WebpkiCopy").finish_non_exhaustive()
     }
 }
 

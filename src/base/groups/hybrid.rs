@@ -71,7 +71,8 @@ impl ActiveKeyExchange for KeyExchange {
         Ok(join(&classical, &post_quantum))
     }
 
-    /// Lets the server select secp384r1 alone without another round trip.
+    /// Lets the server select secp384r1 alone without another round trip, if that group is
+    /// allowed too, which rustls checks.
     fn hybrid_component(&self) -> Option<(NamedGroup, &[u8])> {
         Some((self.classical.group(), self.classical.pub_key()))
     }

@@ -9,8 +9,7 @@ use rustls::{Error, NamedGroup, PeerMisbehaved};
 
 pub(crate) use hybrid::SECP384R1MLKEM1024_NUMBER;
 
-/// The public key of a peer has the wrong form: illegal_parameter (RFC 8446, section
-/// 4.2.8.2).
+/// The public key of a peer has the wrong form: illegal_parameter (RFC 8446, section 6.2).
 const INVALID_KEY_SHARE: Error = Error::PeerMisbehaved(PeerMisbehaved::InvalidKeyShare);
 
 /// Every group that can be negotiated.
@@ -26,9 +25,10 @@ pub(crate) fn every() -> Vec<&'static dyn SupportedKxGroup> {
 
 /// The groups that are offered where a context names none, the preferred first.
 ///
-/// secp521r1 costs two bytes of the ClientHello, and a peer with a certificate on that
-/// curve may ask for it (RFC 8422, section 5.1).  The other groups are for programs that
-/// name them: each takes two bytes as well, and few peers have nothing better.
+/// secp521r1 costs two bytes of the ClientHello.  In TLS 1.2 a server needs it in the
+/// client's list to use a certificate on that curve (RFC 8422, section 5.1).  The other
+/// groups are for programs that name them: each takes two bytes as well, and few peers have
+/// nothing better.
 pub(crate) fn default() -> Vec<&'static dyn SupportedKxGroup> {
     let mut groups = aws_lc_rs::DEFAULT_KX_GROUPS.to_vec();
     groups.push(&secp521r1::SECP521R1);

@@ -11,7 +11,8 @@ use rustls::{Error, NamedGroup};
 
 use super::INVALID_KEY_SHARE;
 
-/// The first byte of a point whose coordinates are both there: TLS 1.3 knows no other form.
+/// The first byte of an uncompressed point, the only form in TLS 1.3 (RFC 8446, section
+/// 4.2.8.2) and in TLS 1.2 (RFC 8422, section 5.1.2).
 const UNCOMPRESSED: u8 = 4;
 
 #[derive(Debug)]

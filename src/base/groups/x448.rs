@@ -33,6 +33,7 @@ impl SupportedKxGroup for X448Group {
 }
 
 struct KeyExchange {
+    /// Wiped on drop.  The copies that crrl makes on the stack during a computation are not.
     private: Zeroizing<[u8; LENGTH]>,
     public: [u8; LENGTH],
 }

@@ -155,13 +155,13 @@ pub(crate) fn too_much_leftover() -> Error {
     ))
 }
 
-/// Converts an error of rustls.  `refusal` is the error of our verifier, if it refused the peer;
-/// `input` are the records that rustls was given.
-pub(crate) fn of_rustls(error: rustls::Error, refusal: Option<Error>, input: &[u8]) -> Error {
-    if let Some(refusal) = refusal {
-        return refusal;
+/// Converts an error of rustls.  `rejection` is the error of our verifier, if it rejected the
+/// peer; `input` are the records that rustls was given.
+pub(crate) fn of_rustls(error: rustls::Error, rejection: Option<Error>, input: &[u8]) -> Error {
+    if let Some(rejection) = rejection {
+        return rejection;
     }
-    if let Some(own) = tls_errors::from_own_key(&error) {
+    if let Some(own) = tls_errors::own_error(&error) {
         return own.clone();
     }
     let this = match &error {

@@ -38,15 +38,15 @@ impl Engine {
         let observations = Observations::take();
         let tickets = observations.tickets.len();
         self.learn(observations);
-        let refusal = match &outcome {
+        let rejection = match &outcome {
             Ok(_) => None,
             Err(_) => self
                 .observations
                 .as_mut()
-                .and_then(|observations| observations.refusal.take()),
+                .and_then(|observations| observations.rejection.take()),
         };
         let outcome =
-            outcome.map_err(|error| failure::of_rustls(error, refusal, self.input.bytes()));
+            outcome.map_err(|error| failure::of_rustls(error, rejection, self.input.bytes()));
         self.input.consume(discard);
         match &outcome {
             Err(_) | Ok(Step::PeerClosed) => {}

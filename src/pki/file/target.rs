@@ -31,8 +31,9 @@ pub(super) struct Target {
 impl Target {
     /// Follows `path` to a regular file or to a name that does not exist.
     ///
-    /// Fails for directories and devices, and for a symbolic link that another user created
-    /// in a world-writable directory.
+    /// Fails for directories and devices.  Also fails for a symbolic link that belongs
+    /// neither to the caller nor to the directory's owner, in a sticky, world-writable
+    /// directory.
     pub(super) fn find(path: &Path) -> io::Result<Self> {
         let user = geteuid().as_raw();
         Self::walk(path, |directory, link| {

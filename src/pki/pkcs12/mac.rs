@@ -15,7 +15,7 @@ use sha2::{Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 use zeroize::Zeroizing;
 
 use super::super::kdf_budget::KdfBudget;
-use super::super::pbe::{EncodedPassword, FOR_MAC, derive, integer, random, rounds};
+use super::super::pbe::{EncodedPassword, FOR_MAC, derive, integer, iterations, random};
 use super::super::tlv::{Elements, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, encode};
 use super::read::{malformed, object, unsupported, wrong_password};
 use crate::Result;
@@ -39,10 +39,10 @@ pub(super) enum Hash {
     Sha256,
 }
 
-/// Creates MacData for `data` (RFC 7292, section 4), with this many rounds for the key.
+/// Creates MacData for `data` (RFC 7292, section 4), with this many iterations for the key.
 pub(super) fn create(
     hash: Hash,
-    rounds: u32,
+    iterations: u32,
     password: &EncodedPassword<'_>,
     data: &[u8],
 ) -> Result<Vec<u8>> {
@@ -50,7 +50,8 @@ pub(super) fn create(
     macro_rules! create {
         ($digest:ty) => {{
             let length = <$digest as Digest>::output_size();
-            let key = derive::<$digest>(FOR_MAC, password.utf16(), &salt, rounds.into(), length);
+            let key =
+                derive::<$digest>(FOR_MAC, password.utf16(), &salt, iterations.into(), length);
             let mac = <Hmac<$digest> as KeyInit>::new_from_slice(&key);
             let mac = mac.map_err(|_| unsupported())?.chain_update(data);
             mac.finalize().into_bytes().to_vec()
@@ -69,7 +70,7 @@ pub(super) fn create(
     let parts = [
         encode(SEQUENCE, &digest),
         encode(OCTET_STRING, &salt),
-        integer(rounds),
+        integer(iterations),
     ];
     Ok(encode(SEQUENCE, &parts.concat()))
 }
@@ -90,15 +91,15 @@ pub(super) fn verify(
         return verify_pbmac1(password, algorithm, data, expected, work);
     }
     let salt = mac.take(OCTET_STRING).ok_or_else(malformed)?.content;
-    let rounds = match mac.is_empty() {
+    let iterations = match mac.is_empty() {
         true => 1,
-        false => rounds(&mut mac).ok_or_else(malformed)?,
+        false => iterations(&mut mac).ok_or_else(malformed)?,
     };
     macro_rules! verify {
         ($digest:ty) => {{
-            work.spend(rounds)?;
+            work.spend(iterations)?;
             let length = <$digest as Digest>::output_size();
-            let key = derive::<$digest>(FOR_MAC, password.utf16(), salt, rounds, length);
+            let key = derive::<$digest>(FOR_MAC, password.utf16(), salt, iterations, length);
             check::<Hmac<$digest>>(&key, data, expected)
         }};
     }
@@ -141,14 +142,14 @@ fn verify_pbmac1(
         Pbkdf2Prf::HmacWithSha512 => pbkdf2::PBKDF2_HMAC_SHA512,
         _ => return Err(unsupported()),
     };
-    let rounds = NonZeroU32::new(derivation.iteration_count).ok_or_else(malformed)?;
-    // Each block of the key, of at least 20 bytes, takes all of the rounds.
+    let iterations = NonZeroU32::new(derivation.iteration_count).ok_or_else(malformed)?;
+    // Each block of the key, of at least 20 bytes, takes all of the iterations.
     let blocks = length.div_ceil(20) as u64;
-    work.spend(u64::from(rounds.get()).saturating_mul(blocks))?;
+    work.spend(u64::from(iterations.get()).saturating_mul(blocks))?;
     let mut key = Zeroizing::new(vec![0; length]);
     pbkdf2::derive(
         prf,
-        rounds,
+        iterations,
         derivation.salt.as_ref(),
         password.bytes(),
         &mut key,

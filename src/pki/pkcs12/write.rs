@@ -20,7 +20,7 @@ const LOCAL_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113
 pub(super) struct Protection {
     pub(super) encryption: Scheme,
     pub(super) mac: Hash,
-    pub(super) mac_rounds: u32,
+    pub(super) mac_iterations: u32,
 }
 
 /// The contents of a file.
@@ -60,7 +60,7 @@ pub(super) fn write(
     let key = data(&sequence(&[key]));
 
     let safes = sequence(&[certificates, key]);
-    let mac = mac::create(protection.mac, protection.mac_rounds, password, &safes)?;
+    let mac = mac::create(protection.mac, protection.mac_iterations, password, &safes)?;
     Ok(sequence(&[integer(3), data(&safes), mac]))
 }
 

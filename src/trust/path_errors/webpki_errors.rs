@@ -48,7 +48,8 @@ pub(in crate::trust) fn describe(error: &PathError) -> String {
         E::UnknownIssuer => "its issuer is not known",
         E::UnknownRevocationStatus => "no CRL covers it",
         E::UnsupportedCertVersion => {
-            "it is not of version 3, so it has no names or usage: have it reissued"
+            "it is not of version 3, so it has no alternative names and no key usage: have it \
+             reissued"
         }
         E::UnsupportedCriticalExtension => "it has a critical extension that is not supported",
         E::UnsupportedNameType => "names of that kind are not supported",

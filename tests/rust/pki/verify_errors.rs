@@ -158,7 +158,7 @@ fn signature_errors_name_the_right_certificate() {
     namesake.own("ca", &[]);
     assert_eq!(
         namesake.refusal("ca", &good, "localhost"),
-        "certificate of 'CN=leaf' names 'CN=ca' as its issuer, but the trusted CA of that name did \
-         not sign it: another CA has the same name, or it is forged"
+        "certificate of 'CN=leaf' names 'CN=ca' as its issuer, but the CA of that name in the chain \
+         or among the roots did not sign it: another CA has the same name, or it is forged"
     );
 }
