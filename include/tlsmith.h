@@ -3,9 +3,9 @@
  * HANDLES.  A tlsmith_ctx holds settings: configure it on one thread.  Its first connection seals
  * it: no setter succeeds afterwards, and any thread may use it.  A tlsmith_conn is one connection.
  * A tlsmith_identity is a certificate chain with its private key, a tlsmith_csr a certificate
- * request, a tlsmith_session a client's session, a tlsmith_crl a revocation list.  These four are
- * immutable, and any thread may use them.  A tlsmith_cert or tlsmith_hello is borrowed from another
- * handle.
+ * request, a tlsmith_session a client's session, a tlsmith_crl a revocation list.  Any thread may
+ * use these four.  Only a session changes: connections that resume it use up its tickets and add
+ * new ones.  A tlsmith_cert or tlsmith_hello is borrowed from another handle.
  *
  * RESULTS.  A call returns 0 or a count on success and a negative tlsmith_status on failure; a
  * constructor returns NULL on failure.  tlsmith_conn_error(), tlsmith_ctx_error() or, without a
@@ -542,7 +542,8 @@ int tlsmith_ctx_set_tickets(tlsmith_ctx *ctx, unsigned int count);
 /// Add a ticket key, 32 random bytes, that servers share: each resumes the sessions of the others,
 /// if both have the same client-authentication policy.  New tickets are encrypted with the first
 /// key; any key decrypts.  To rotate, add the new key first in new contexts and keep the old key
-/// for two hours (the ticket lifetime).
+/// for two hours (the ticket lifetime).  Not with shared sessions and, without a session store, not
+/// with early data or 0 tickets: such a server caches its sessions.
 int tlsmith_ctx_add_ticket_key(tlsmith_ctx *ctx, const void *key, size_t len) TLSMITH_READS(2, 3);
 
 /// Have a server share its session cache with `other`, which must not be in use yet.  Each resumes
@@ -584,10 +585,11 @@ int tlsmith_ctx_set_keylog_fn(tlsmith_ctx *ctx, tlsmith_keylog_fn log, void *use
 /// 5280, section 6).  `name` is a host, an address or an e-mail address; NULL accepts any.
 /// `purpose` (RFC 5280, section 4.2.1.12) is "server", "client", "any" (either), "code", "email",
 /// "timestamp", "ocsp", a standard name such as "codeSigning", or a dotted object identifier.  NULL
-/// means "server" for a host or an address, else "any".  The extended key usage must list any
-/// purpose but "server" and "client".  `time` is in seconds since the Unix epoch; 0 means now.
-/// Returns 0, or a TLSMITH_ERR_CERT code that tlsmith_last_error() explains; the context stays
-/// usable.  Seals the context, as a first connection does.  Does not block.
+/// means "server" for a host or an address, else "any".  An extended key usage must list the
+/// purpose; only for "server", "client" and "any" may it be absent.  `time` is in seconds since the
+/// Unix epoch; 0 means now.  Returns 0, or a TLSMITH_ERR_CERT code that tlsmith_last_error()
+/// explains; the context stays usable.  Seals the context, as a first connection does.  Does not
+/// block.
 TLSMITH_NODISCARD int tlsmith_ctx_verify(tlsmith_ctx *ctx, const tlsmith_identity *chain,
     const char *name, const char *purpose, int64_t time);
 
@@ -785,12 +787,12 @@ const char *tlsmith_hello_server_name(const tlsmith_hello *hello);
 /// empty.
 const uint8_t *tlsmith_hello_alpn(const tlsmith_hello *hello, size_t index, size_t *len);
 
-/// Return version `index` that the client offers, best first, such as TLSMITH_TLS1_3, or an unknown
-/// number (GREASE); 0 past the end.
+/// Return version `index` that the client offers, best first, such as TLSMITH_TLS1_3, or another
+/// number, of an older version or GREASE; 0 past the end.
 int tlsmith_hello_version(const tlsmith_hello *hello, size_t index);
 
-/// Return the IANA name of cipher suite `index` that the client offers, best first, or the number
-/// of an unsupported one, such as "0x5a5a"; NULL past the end.
+/// Return the IANA name of cipher suite `index` that the client offers, best first, or its number,
+/// such as "0x5a5a", if it has no name here; NULL past the end.
 const char *tlsmith_hello_cipher(const tlsmith_hello *hello, size_t index);
 
 /// Return key exchange group `index` that the client supports, likewise.

@@ -71,11 +71,13 @@ class Server(Config):
     tickets       TLS 1.3 tickets per client, at most 16; 0: only a TLS 1.2 session
                   cache
     ticket_keys   32 random bytes each; servers sharing them resume each other's
-                  sessions: the first encrypts, all decrypt
+                  sessions: the first encrypts, all decrypt.  Not with share_sessions and,
+                  without a session_store, not with early_data or tickets=0: such a
+                  server caches its sessions
     resume        False: no resumption; a number: size of the session cache (True: 1024)
     share_sessions  share the session cache of this Server, before its first connection:
-                  each resumes the other's sessions, and early data is accepted once by
-                  either
+                  each resumes the other's sessions, and only one of them accepts the
+                  early data of a session, once
     session_store  a SessionStore, for example over Redis, which keeps sessions instead
                   of tickets: an object with put() and take().  Needs ticket_keys: servers
                   with equal keys and client-authentication policy resume each other's

@@ -112,8 +112,8 @@ class _Peer(_tlsmith.Peer):
 
     @property
     def session(self) -> _tlsmith.Session | None:
-        """A new Session with the tickets that the server has sent so far.  The Client keeps
-        them too: each ticket is used once, by whichever connection is first.
+        """A new Session with all that the server has sent for resumption so far.  The Client
+        keeps it too: each TLS 1.3 ticket is used once, by whichever connection is first.
 
         None if there is nothing: on a server, before the handshake is complete, in TLS
         1.3 before the first read (tickets follow the handshake), and for

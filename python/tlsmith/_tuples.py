@@ -120,9 +120,10 @@ class Info(_Info):
     cipher            the IANA name of the cipher suite, such as "TLS_AES_128_GCM_SHA256"
     group             the key exchange group, such as "X25519MLKEM768", or None
     alpn              the protocol that ALPN selected, or None
-    server_name       the requested name; on a server, the client's SNI or None
+    server_name       the name to verify; on a server, the client's SNI or None
     resumed           whether an earlier session was resumed
-    signature_scheme  the peer's in CertificateVerify, or None without one
+    signature_scheme  the scheme of the peer's handshake signature, or None if it did not
+                      sign
     early_data        "none", "accepted" or "rejected"
     ech               "none", "grease" or "accepted" (RFC 9849)
     """

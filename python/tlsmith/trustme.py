@@ -213,7 +213,7 @@ def _options(
     first = _seconds("not_before", not_before or _NOT_BEFORE)
     last = _seconds("not_after", not_after or _NOT_AFTER)
     if last <= first:
-        raise ValueError(f"not_after is {not_after}, which is before not_before")
+        raise ValueError(f"not_after is {not_after or _NOT_AFTER}, which is not after not_before")
     certificate_options = options(_KEYS[key_type], outlive_ca=True, **others)
     return {
         **certificate_options,

@@ -56,8 +56,8 @@ impl ClientHello {
             .collect()
     }
 
-    /// The cipher suites that it offers, best first, by their IANA names.  Unsupported
-    /// ones appear as numbers, such as `"0x5a5a"`.
+    /// The cipher suites that it offers, best first, by their IANA names.  Those
+    /// without a name here appear as numbers, such as `"0x5a5a"`.
     pub fn ciphers(&self) -> Vec<String> {
         let ciphers = self.ciphers.iter().copied();
         ciphers.map(algorithm_names::offered_cipher_name).collect()

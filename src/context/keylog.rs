@@ -44,8 +44,8 @@ impl Sink {
         match std::env::var_os("SSLKEYLOGFILE") {
             Some(path) if !path.is_empty() => Self::file(Path::new(&path)),
             _ => Err(Error::argument(
-                "the environment variable SSLKEYLOGFILE is not set: set it to the path of the key \
-                 log, or pass a path",
+                "the environment variable SSLKEYLOGFILE is not set, or is empty: set it to the \
+                 path of the key log, or pass a path",
             )),
         }
     }

@@ -305,7 +305,8 @@ impl Context {
     /// the new key first in new contexts and keep the old key for two hours (the ticket
     /// lifetime).
     ///
-    /// Cannot be combined with early data or shared sessions: those sessions are cached.
+    /// Cannot be combined with shared sessions and, without a session store, neither with
+    /// early data nor with 0 tickets: such a server caches its sessions.
     pub fn add_ticket_key(&self, key: &[u8]) -> Result<()> {
         self.set(|settings| {
             settings.ticket_keys.push(TicketKey::new(key)?);

@@ -90,13 +90,11 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
         policy,
         bounds: bounds.clone(),
     });
-    if settings.early_data > 0 || settings.tickets == 0 || settings.shared_sessions.is_some() {
+    let is_shared = settings.shared_sessions.is_some();
+    if is_shared || settings.early_data > 0 || settings.tickets == 0 {
         return match settings.ticket_keys.is_empty() {
             true => Ok(()),
-            false => Err(Error::argument(
-                "ticket keys cannot be used with early data, shared sessions or 0 tickets, because \
-                 such a server caches its sessions: remove the ticket keys or the other setting",
-            )),
+            false => Err(ticket_keys_error(is_shared)),
         };
     }
     let tickets = match settings.ticket_keys.is_empty() {
@@ -111,6 +109,21 @@ fn set_resumption(config: &mut ServerConfig, settings: &Settings, policy: [u8; 3
     };
     config.ticketer = Arc::new(BoundedTicketer { tickets, bounds });
     Ok(())
+}
+
+/// The error for ticket keys of a server that caches its sessions.
+fn ticket_keys_error(is_shared: bool) -> Error {
+    // A session store cannot be combined with shared sessions.
+    Error::argument(match is_shared {
+        true => {
+            "ticket keys cannot be used with shared sessions, because such a server caches its \
+             sessions: remove the ticket keys, or share no sessions"
+        }
+        false => {
+            "ticket keys cannot be used with early data or 0 tickets, because such a server caches \
+             its sessions: remove the ticket keys or the other setting, or set a session store"
+        }
+    })
 }
 
 /// The external session store, encrypted with the ticket keys.

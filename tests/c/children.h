@@ -65,7 +65,7 @@ static inline void *shake_once(void *unused)
 {
 	struct pair p;
 
-	start_over_memory(&p);
+	start_in_memory(&p);
 	shake(&p);
 	end(&p);
 	return unused;

@@ -73,7 +73,7 @@ static void *shake_all_the_time(void *unused)
 	struct pair p;
 
 	while (!is_over) {
-		start_over_memory(&p);
+		start_in_memory(&p);
 		shake(&p);
 		CHECK(tlsmith_write(p.server, "x", 1) == 1);
 		carry(p.server, p.client);
@@ -95,7 +95,7 @@ static void contexts_work_in_a_child_of_a_threaded_parent(void)
 		CHECK(pthread_create(&threads[i], NULL, shake_all_the_time, NULL) == 0);
 	for (i = 0; i < 25; i++) {
 		if ((child = begin_child()) == 0) {
-			start_over_memory(&p);
+			start_in_memory(&p);
 			shake(&p);
 			CHECK(!tlsmith_conn_resumed(p.client));
 			end(&p);

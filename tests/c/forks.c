@@ -48,7 +48,7 @@ static void child_cannot_complete_a_handshake_of_its_parent(void)
 	struct pair p;
 	pid_t child;
 
-	start_over_memory(&p);
+	start_in_memory(&p);
 	CHECK(tlsmith_handshake(p.client) == TLSMITH_WANT_READ);
 	if ((child = begin_child()) == 0) {
 		check_inherited(p.client);
@@ -74,7 +74,7 @@ static bool resumes_across_a_fork(tlsmith_ctx *server, bool child_is_server)
 	server_ctx = server;
 	/* It has no other ticket. */
 	client_ctx = new_client_ctx();
-	start_over_memory(&p);
+	start_in_memory(&p);
 	shake(&p);
 	CHECK(tlsmith_read(p.client, (char[1]){ 0 }, 1) == TLSMITH_WANT_READ);
 	CHECK(tlsmith_conn_version(p.client) == 0x0303 || tlsmith_conn_tickets(p.client) > 0);

@@ -294,7 +294,7 @@ static void nothing_is_written_after_close_notify(void)
 	stop(&p);
 }
 
-static void memory_calls_need_a_connection_over_memory(void)
+static void memory_calls_need_a_connection_in_memory(void)
 {
 	struct pair p;
 	const void *lent;
@@ -306,11 +306,11 @@ static void memory_calls_need_a_connection_over_memory(void)
 	p.client = tlsmith_conn_new(p.client_ctx);
 	CHECK(tlsmith_connect_fd(p.client, fd[0], "localhost") == 0);
 	CHECK_FAILS(tlsmith_feed(p.client, "x", 1), TLSMITH_ERR_STATE, tlsmith_conn_error(p.client),
-	    "does not run over memory");
+	    "does not run in memory");
 	CHECK_FAILS(tlsmith_drain(p.client, buf, sizeof buf), TLSMITH_ERR_STATE,
-	    tlsmith_conn_error(p.client), "does not run over memory");
+	    tlsmith_conn_error(p.client), "does not run in memory");
 	CHECK_FAILS(tlsmith_drain_borrowed(p.client, &lent), TLSMITH_ERR_STATE,
-	    tlsmith_conn_error(p.client), "does not run over memory");
+	    tlsmith_conn_error(p.client), "does not run in memory");
 	stop(&p);
 	close(fd[0]);
 	close(fd[1]);
@@ -343,7 +343,7 @@ int main(void)
 	nothing_works_before_it_is_connected();
 	a_connection_connects_once();
 	nothing_is_written_after_close_notify();
-	memory_calls_need_a_connection_over_memory();
+	memory_calls_need_a_connection_in_memory();
 	fatal_error_is_permanent();
 	end_all();
 	return failures != 0;

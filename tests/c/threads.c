@@ -206,7 +206,7 @@ static void *connect_often(void *arg)
 	for (i = 0; i < 5; i++) {
 		struct pair p;
 
-		start_over_memory(&p);
+		start_in_memory(&p);
 		shake(&p);
 		CHECK(tlsmith_write(p.server, "hello", 5) == 5);
 		carry(p.server, p.client);

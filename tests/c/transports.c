@@ -1,4 +1,4 @@
-/* Connections over memory, callbacks, pipes, and over each other. */
+/* Connections in memory, and over callbacks, pipes and each other. */
 #define _GNU_SOURCE
 #include <poll.h>
 
@@ -14,7 +14,7 @@ static void one_thread_plays_both_sides(void)
 	char buf[100];
 	ptrdiff_t n, taken = 0, got = 0;
 
-	start_over_memory(&p);
+	start_in_memory(&p);
 	CHECK(tlsmith_conn_fd(p.client) == -1);
 	CHECK(tlsmith_drain(p.client, buf, sizeof buf) == 0);
 	CHECK(tlsmith_read(p.server, buf, sizeof buf) == TLSMITH_WANT_READ);
@@ -63,7 +63,7 @@ static void output_is_borrowed_without_a_copy(void)
 
 	for (size_t i = 0; i < sizeof data; i++)
 		data[i] = (char)(i * 7 + i / 255);
-	start_over_memory(&p);
+	start_in_memory(&p);
 	shake(&p);
 	CHECK(tlsmith_drain_borrowed(p.client, &lent) == 0 && lent == NULL);
 	CHECK(tlsmith_write(p.client, data, sizeof data) == sizeof data);
@@ -92,7 +92,7 @@ static void damaged_records_are_detected(void)
 	char buf[200];
 	ptrdiff_t n;
 
-	start_over_memory(&p);
+	start_in_memory(&p);
 	shake(&p);
 	CHECK(tlsmith_write(p.client, "secret", 6) == 6);
 	n = tlsmith_drain(p.client, buf, sizeof buf);
@@ -263,13 +263,13 @@ static void pipes_have_timeouts_and_raise_no_signal(void)
 
 /* ---- TLS inside TLS ---- */
 
-static void tls_inside_tls_over_memory(void)
+static void tls_inside_tls_in_memory(void)
 {
 	struct pair outer, inner;
 	char buf[100];
 	int a = -1, b = -1, turns = 0;
 
-	start_over_memory(&outer);
+	start_in_memory(&outer);
 	begin(&inner);
 	CHECK(tlsmith_connect_io(inner.client, through_read, through_write, outer.client,
 	    "localhost") == 0);
@@ -302,7 +302,7 @@ int main(void)
 	impossible_callback_results_are_errors();
 	callback_cannot_call_its_own_connection();
 	pipes_have_timeouts_and_raise_no_signal();
-	tls_inside_tls_over_memory();
+	tls_inside_tls_in_memory();
 	end_all();
 	return failures != 0;
 }

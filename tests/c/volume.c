@@ -157,7 +157,7 @@ static void both_ways_over_pipes(void)
 }
 
 /* One thread, all four directions in turn. */
-static void both_ways_over_memory(void)
+static void both_ways_in_memory(void)
 {
 	static unsigned char data[100000];
 	struct pair p;
@@ -169,7 +169,7 @@ static void both_ways_over_memory(void)
 	size_t i;
 	int s;
 
-	start_over_memory(&p);
+	start_in_memory(&p);
 	shake(&p);
 	memset(sides, 0, sizeof sides);
 	sides[0].conn = sides[1].peer = p.client;
@@ -198,7 +198,7 @@ static void both_ways_over_memory(void)
 		}
 	CHECK(sides[0].sum_sent == sides[0].sum_got && sides[1].sum_sent == sides[1].sum_got);
 	CHECK(sides[0].sum_sent != sides[1].sum_sent);
-	printf("%zu bytes both ways over memory\n", volume);
+	printf("%zu bytes both ways in memory\n", volume);
 	end(&p);
 }
 
@@ -226,7 +226,7 @@ int main(int argc, char **argv)
 	begin_all();
 	both_ways_over_sockets();
 	both_ways_over_pipes();
-	both_ways_over_memory();
+	both_ways_in_memory();
 	tls_inside_tls();
 	end_all();
 	return failures != 0;

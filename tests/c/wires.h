@@ -37,7 +37,7 @@ static inline void end(struct pair *p)
 			close(p->fd[i]);
 }
 
-/* Shakes hands in one thread, over memory. */
+/* Shakes hands in one thread, in memory. */
 static inline void shake(struct pair *p)
 {
 	int a, b, turns = 0;
@@ -53,7 +53,7 @@ static inline void shake(struct pair *p)
 	CHECK(a == 0 && b == 0);
 }
 
-static inline void start_over_memory(struct pair *p)
+static inline void start_in_memory(struct pair *p)
 {
 	begin(p);
 	CHECK(tlsmith_connect_mem(p->client, "localhost") == 0);

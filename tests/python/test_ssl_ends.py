@@ -45,7 +45,7 @@ def sockets(contexts):
 
 
 class Pair:
-    """A client and a server over memory after the handshake."""
+    """A client and a server in memory after the handshake."""
 
     def __init__(self, contexts):
         self.to_client, self.from_client = ssl.MemoryBIO(), ssl.MemoryBIO()

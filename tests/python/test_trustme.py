@@ -77,7 +77,7 @@ def test_trustme_command_honours_dir_and_quiet(tmp_path):
         (["-d", "missing"], "--dir=missing is not a directory"),
         (["-i"], "Must include at least one identity"),
         (["-x", "tomorrow"], "does not match format"),
-        (["-x", "1999-01-01"], "which is before not_before"),
+        (["-x", "1999-01-01"], "which is not after not_before"),
     ],
 )
 def test_trustme_command_reports_errors_in_one_line(tmp_path, options, sentence):

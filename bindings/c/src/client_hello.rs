@@ -59,8 +59,8 @@ pub extern "C" fn tlsmith_hello_alpn(
     })
 }
 
-/// Return version `index` that the client offers, best first, such as TLSMITH_TLS1_3, or an unknown
-/// number (GREASE); 0 past the end.
+/// Return version `index` that the client offers, best first, such as TLSMITH_TLS1_3, or another
+/// number, of an older version or GREASE; 0 past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_version(hello: *const tlsmith_hello, index: usize) -> c_int {
     ffi::value_or(hello, 0, |one| {
@@ -69,8 +69,8 @@ pub extern "C" fn tlsmith_hello_version(hello: *const tlsmith_hello, index: usiz
     })
 }
 
-/// Return the IANA name of cipher suite `index` that the client offers, best first, or the number
-/// of an unsupported one, such as "0x5a5a"; NULL past the end.
+/// Return the IANA name of cipher suite `index` that the client offers, best first, or its number,
+/// such as "0x5a5a", if it has no name here; NULL past the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_hello_cipher(hello: *const tlsmith_hello, index: usize) -> *const c_char {
     ffi::value_or(hello, ptr::null(), |one| {

@@ -197,7 +197,8 @@ impl tlsmith_conn {
         drop(settings);
         // If another thread connected it meanwhile, `open` is dropped.
         self.open.set(open).map_err(|_| {
-            let sentence = "another thread is connecting this connection: create another one";
+            let sentence = "another thread connected this connection at the same time: use it, or \
+                            create another one";
             Error::state(sentence)
         })
     }

@@ -146,7 +146,8 @@ pub extern "C" fn tlsmith_ctx_set_tickets(ctx: *mut tlsmith_ctx, count: c_uint) 
 /// Add a ticket key, 32 random bytes, that servers share: each resumes the sessions of the others,
 /// if both have the same client-authentication policy.  New tickets are encrypted with the first
 /// key; any key decrypts.  To rotate, add the new key first in new contexts and keep the old key
-/// for two hours (the ticket lifetime).
+/// for two hours (the ticket lifetime).  Not with shared sessions and, without a session store, not
+/// with early data or 0 tickets: such a server caches its sessions.
 ///
 /// cbindgen:postfix=TLSMITH_READS(2, 3)
 #[unsafe(no_mangle)]

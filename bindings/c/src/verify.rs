@@ -33,10 +33,11 @@ fn set_latest(latest: LatestVerification) {
 /// 5280, section 6).  `name` is a host, an address or an e-mail address; NULL accepts any.
 /// `purpose` (RFC 5280, section 4.2.1.12) is "server", "client", "any" (either), "code", "email",
 /// "timestamp", "ocsp", a standard name such as "codeSigning", or a dotted object identifier.  NULL
-/// means "server" for a host or an address, else "any".  The extended key usage must list any
-/// purpose but "server" and "client".  `time` is in seconds since the Unix epoch; 0 means now.
-/// Returns 0, or a TLSMITH_ERR_CERT code that tlsmith_last_error() explains; the context stays
-/// usable.  Seals the context, as a first connection does.  Does not block.
+/// means "server" for a host or an address, else "any".  An extended key usage must list the
+/// purpose; only for "server", "client" and "any" may it be absent.  `time` is in seconds since the
+/// Unix epoch; 0 means now.  Returns 0, or a TLSMITH_ERR_CERT code that tlsmith_last_error()
+/// explains; the context stays usable.  Seals the context, as a first connection does.  Does not
+/// block.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn tlsmith_ctx_verify(

@@ -102,9 +102,9 @@ impl Certificate {
     ///
     /// Different names of a type have different texts: characters that are not visible ASCII,
     /// the comma and the backslash are written as a backslash and two hexadecimal digits,
-    /// directory names are escaped as in RFC 4514, and names of type "other" begin with their
-    /// object identifier.  Check the type too: a DNS name can look like an IP address.  The
-    /// exact bytes are in `der`.
+    /// directory names are escaped as in RFC 4514, and names of type "other" begin with what
+    /// they are, such as "other name 1.3.6.1.4.1.311.20.2.3".  Check the type too: a DNS name
+    /// can look like an IP address.  The exact bytes are in `der`.
     #[getter]
     fn alternative_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         typed_names(py, self.0.alternative_names())

@@ -14,7 +14,7 @@ use crate::peer::Peer;
 use crate::pending::{self, PendingException};
 use crate::values;
 
-/// TLS over memory.
+/// TLS in memory.
 #[pyclass(frozen, subclass, extends = Peer, module = "tlsmith._tlsmith", name = "Connection", weakref)]
 pub(crate) struct Memory {}
 
@@ -115,8 +115,8 @@ impl Memory {
         Ok(PyBytes::new(this.py(), &early[..count]))
     }
 
-    /// Write `data` as early data (0-RTT), before the handshake, and return how many bytes the
-    /// session allows, 0 without one.
+    /// Write the start of `data`, as much as the session allows, as early data (0-RTT) before
+    /// the handshake, and return how many bytes were written; 0 if no session allows any.
     #[pyo3(signature = (data, /))]
     fn write_early(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
         let data = Buffer::readable(data)?;

@@ -245,7 +245,7 @@ impl Peer {
         PyTuple::new(py, lifetimes)
     }
 
-    /// A Session with the tickets received so far, or None.
+    /// A Session with all that was received for resumption so far, or None.
     fn _get_session(&self, py: Python<'_>) -> PyResult<Option<Session>> {
         let session = self.run(py, |connection| Ok(connection.session()))?;
         Ok(session.map(|core| Session::new(core, self.context.clone_ref(py))))

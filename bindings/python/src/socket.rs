@@ -192,8 +192,8 @@ impl Socket {
         Ok(PyBytes::new(py, &early[..count]))
     }
 
-    /// Send `data` as early data (0-RTT), before the handshake, and return how many bytes the
-    /// session allows, 0 without one.
+    /// Send the start of `data`, as much as the session allows, as early data (0-RTT) before
+    /// the handshake, and return how many bytes were sent; 0 if no session allows any.
     #[pyo3(signature = (data, /))]
     fn send_early(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
         let data = Buffer::readable(data)?;

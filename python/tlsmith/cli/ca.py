@@ -201,7 +201,7 @@ def _report(options: Namespace, ca: CA) -> None:
     page.heading(ca.cert.subject)
     page.field("key", key_name(ca.cert))
     show_validity(page, ca.cert, indent=0)
-    page.field("permitted", ca.cert.name_constraints)
+    page.field("constraints", ca.cert.name_constraints)
     page.field("sha256", ca.cert.sha256.hex())
     page.field("revoked", f"{revoked} certificates" if crl else "none")
     for name, path in files.items():

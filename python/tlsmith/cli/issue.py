@@ -42,7 +42,8 @@ all or none:
   ca.pem             the root certificate, for programs that need to trust it
 NAME is the first name, or comes from --out FILE.pem.  Earlier files that the same
 CA issued for the same first name are replaced.  Replacing any other file needs
---force; an existing ca.pem with another root is kept.
+--force; without it, an existing ca.pem with another root is kept and the other
+files are written.
 
 Warnings go to standard error: about a wildcard directly below a top-level domain,
 and about a validity that some browsers reject.  --json prints the keys files (cert,

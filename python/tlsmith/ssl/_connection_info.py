@@ -79,8 +79,8 @@ class ConnectionInfo:
         return None if info is None else info.group
 
     def client_sigalg(self) -> str | None:
-        """Return the signature scheme of the client, on servers; None if it presented no
-        certificate."""
+        """Return the signature scheme of the client, on servers; None if it did not sign:
+        without a certificate, or in a resumed session."""
         return self._peer_scheme("client_sigalg", self.server_side)
 
     def server_sigalg(self) -> str | None:

@@ -37,11 +37,10 @@ _KEY_BITS = {
 
 
 def check_level(level: int) -> None:
-    """Raise NotImplementedError for a level at which nothing can be negotiated."""
+    """Raise NotImplementedError for a level above the highest supported one."""
     if level > HIGHEST:
         raise NotImplementedError(
-            f"security level {level} needs 256 bits of security, which no supported group has: "
-            f"the highest level is {HIGHEST}"
+            f"security level {level} is not supported: the highest level is {HIGHEST}"
         )
 
 

@@ -57,7 +57,7 @@ class Store:
             _RAW.load_cert_chain(self, certfile, keyfile, password)
             raise ssl.SSLError(1, str(error)) from error
         check_chain(identity.chain, bits_of(self.security_level))
-        # One for each key type, as in OpenSSL.
+        # One for each key algorithm, as in OpenSSL: RSA, ECDSA, ...
         kind = identity.cert.key_type.partition("-")[0]
         self._identities[kind] = identity
         self._changed()

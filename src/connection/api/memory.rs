@@ -1,4 +1,4 @@
-//! Connections over memory: the program itself moves the bytes.
+//! Connections in memory: the program itself moves the bytes.
 
 use super::Connection;
 use crate::Result;

@@ -1,4 +1,4 @@
-//! The queues of a connection over memory: bytes that were fed, and bytes to be drained.
+//! The queues of a connection in memory: bytes that were fed, and bytes to be drained.
 //!
 //! Most calls do not need them: fed bytes go straight to the buffer where records are opened,
 //! and drained bytes come from the buffer where records are sealed.  The queues hold what does
@@ -24,8 +24,8 @@ pub(super) struct MemoryQueues {
 }
 
 impl Engine {
-    /// Turns this into the engine of a connection over memory.
-    pub(crate) fn over_memory(self) -> Self {
+    /// Turns this into the engine of a connection in memory.
+    pub(crate) fn in_memory(self) -> Self {
         let memory = Some(Box::default());
         Self { memory, ..self }
     }

@@ -67,7 +67,7 @@ pub(crate) struct Engine {
     peer_end: PeerEnd,
     /// Records for the peer, in the order in which they were sealed.
     outgoing: Buffer,
-    /// The queues of a connection over memory.
+    /// The queues of a connection in memory.
     memory: Option<Box<MemoryQueues>>,
     /// Plaintext that rustls opened and that was not read yet.
     plaintext: Buffer,

@@ -1,4 +1,4 @@
-//! Bytes of a connection over memory.
+//! Bytes of a connection in memory.
 //!
 //! Nothing waits here, so that a call does all that it does under one lock of the engine, which
 //! keeps the bytes of both directions.
@@ -40,7 +40,7 @@ impl Io {
         if self.is_memory() {
             return Ok(self.engine());
         }
-        let sentence = "this connection does not run over memory: nothing is fed to it or drained";
+        let sentence = "this connection does not run in memory: nothing is fed to it or drained";
         Err(Error::state(sentence))
     }
 

@@ -40,7 +40,7 @@ impl Io {
     pub(crate) fn new(engine: Engine, carrier: Carrier) -> Self {
         let engine = match carrier {
             Carrier::Transport(_) => engine,
-            Carrier::Memory => engine.over_memory(),
+            Carrier::Memory => engine.in_memory(),
         };
         Self {
             origin: Origin::here(),

@@ -57,7 +57,7 @@ pub enum Carrier {
     Memory,
 }
 
-/// Makes a connection run over memory: the program passes bytes from the peer to
+/// Makes a connection run in memory: the program passes bytes from the peer to
 /// [`Connection::feed`](crate::Connection::feed), and gets those for the peer from
 /// [`Connection::drain`](crate::Connection::drain).
 ///

@@ -72,7 +72,7 @@ def _site(folder):
 
 
 class Peer:
-    """The standard library's `ssl` over memory, presenting the chain of a row."""
+    """The standard library's `ssl` in memory, presenting the chain of a row."""
 
     def __init__(self, row, files):
         is_client = row.usage == "client"

@@ -129,7 +129,7 @@ fn client(peer: &Arc<Peer>, version: Version) -> rustls::Connection {
         .into()
 }
 
-/// Completes a handshake over memory.  What becomes of the peer does not count.
+/// Completes a handshake in memory.  What becomes of the peer does not count.
 fn handshake_with_peer(ours: Connection, mut peer: rustls::Connection) -> Result<Connection> {
     let mut buffer = [0; 65_536];
     for _ in 0..10 {

@@ -397,18 +397,24 @@ fn resumed_session_obeys_the_current_policy() {
 }
 
 #[test]
-fn server_with_a_session_store_rejects_ticket_keys() {
-    let kept: [fn(&Context); 3] = [
-        |server| server.set_early_data(1_000).unwrap(),
-        |server| server.set_tickets(0).unwrap(),
-        |server| server.share_sessions(&Context::new()).unwrap(),
+fn server_that_caches_its_sessions_rejects_ticket_keys() {
+    type Setting = fn(&Context);
+    let or_store = "the other setting, or set a session store";
+    let or_unshare = "remove the ticket keys, or share no sessions";
+    let early_data: Setting = |server| server.set_early_data(1_000).unwrap();
+    let no_tickets: Setting = |server| server.set_tickets(0).unwrap();
+    let sharing: Setting = |server| server.share_sessions(&Context::new()).unwrap();
+    let kept = [
+        (early_data, or_store),
+        (no_tickets, or_store),
+        (sharing, or_unshare),
     ];
-    for keep in kept {
+    for (keep, advice) in kept {
         let server = server_with(|server| server.add_ticket_key(&KEY).unwrap());
         keep(&server);
         let (near, _far) = UnixStream::pair().unwrap();
         let outcome = Connection::server(&server, transport(near)).map(|_| ());
-        assert_fails(outcome, Status::Argument, "ticket keys");
+        assert_fails(outcome, Status::Argument, advice);
     }
 }
 

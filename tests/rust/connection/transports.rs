@@ -213,7 +213,7 @@ fn memory_transport_takes_input_of_any_size() {
 #[test]
 fn only_memory_transports_take_input_and_give_output() {
     let (client, _server) = piped_pair();
-    let words = "does not run over memory";
+    let words = "does not run in memory";
     assert_fails(client.feed(b"x"), Status::State, words);
     assert_fails(client.drain(&mut [0; 9]), Status::State, words);
     assert_fails(client.drain_borrowed(<[u8]>::len), Status::State, words);
