@@ -318,7 +318,7 @@ def test_level_4_leaves_hybrid_groups_and_long_keys(context):
     names = [one["name"] for one in context.get_ciphers()]
     assert names and not [name for name in names if "128" in name]
     settings = tlsmith.ssl._settings.settings_of(context, False)
-    assert settings["groups"] == ["X25519MLKEM768", "secp384r1"]
+    assert settings["groups"] == ["X25519MLKEM768", "secp384r1", "secp521r1"]
     context.set_ecdh_curve("prime256v1")
     with pytest.raises(ssl.SSLError, match="NO_SUITABLE_GROUPS"):
         context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
