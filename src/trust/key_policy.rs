@@ -77,8 +77,8 @@ pub(super) fn check_unverified_leaf(leaf: &CertificateRef<'_>) -> Result<(), Ver
     }
     let sentence = format!(
         "certificate of '{}' has a key of an unsupported type ({}), which cannot verify \
-         handshakes, so it is not accepted even if unverified or trusted by fingerprint: have it reissued for RSA, \
-         ECDSA on P-256, P-384 or P-521, Ed25519, Ed448 or ML-DSA",
+         handshakes, so it is not accepted even if unverified or trusted by fingerprint: \
+         have it reissued for RSA, ECDSA on P-256, P-384 or P-521, Ed25519, Ed448 or ML-DSA",
         subject_of(leaf),
         describe_key(leaf)
     );
