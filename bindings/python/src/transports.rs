@@ -145,19 +145,19 @@ impl Position {
 }
 
 impl<T: Transport> Transport for RecordByRecord<T> {
-    fn receive(&self, buffer: &mut [u8], patience: WaitMode) -> Result<usize> {
+    fn receive(&self, buffer: &mut [u8], wait: WaitMode) -> Result<usize> {
         let mut position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
         let room = position.missing().min(buffer.len());
-        let count = self.transport.receive(&mut buffer[..room], patience)?;
+        let count = self.transport.receive(&mut buffer[..room], wait)?;
         position.advance(&buffer[..count]);
         Ok(count)
     }
 
-    fn send(&self, data: &[u8], patience: WaitMode) -> Result<usize> {
-        self.transport.send(data, patience)
+    fn send(&self, data: &[u8], wait: WaitMode) -> Result<usize> {
+        self.transport.send(data, wait)
     }
 
-    fn is_nonblocking(&self, patience: WaitMode) -> bool {
-        self.transport.is_nonblocking(patience)
+    fn is_nonblocking(&self, wait: WaitMode) -> bool {
+        self.transport.is_nonblocking(wait)
     }
 }

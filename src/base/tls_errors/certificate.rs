@@ -75,3 +75,6 @@ pub(super) fn crl(error: &CertRevocationListError) -> &'static str {
 
 /// Also for variants added in later versions of rustls.
 pub(super) const UNKNOWN_CRL: &str = "it cannot be verified";
+
+#[cfg(test)]
+mod tests;

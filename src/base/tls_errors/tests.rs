@@ -4,19 +4,17 @@
 use std::collections::HashSet;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls::crypto::KeyExchangeAlgorithm;
 use rustls::internal::msgs::codec::{Codec, Reader};
 use rustls::{
     AlertDescription, CertRevocationListError, CertificateError, ContentType,
-    EncryptedClientHelloError, Error, ExtendedKeyPurpose, HandshakeType, InconsistentKeys,
-    InvalidMessage, OtherError, PeerIncompatible, PeerMisbehaved,
+    EncryptedClientHelloError, Error, HandshakeType, InconsistentKeys, InvalidMessage, OtherError,
+    PeerIncompatible, PeerMisbehaved,
 };
-use rustls_pki_types::{ServerName, UnixTime};
 
 use super::protocol_violations as violations;
-use super::{UNKNOWN, certificate, decode_errors, describe, ech, inconsistent};
+use super::{UNKNOWN, decode_errors, describe, ech, inconsistent};
 
 /// RFC terms in camel case, which are not Rust identifiers.
 const TERMS: &[&str] = &[
@@ -326,94 +324,6 @@ fn describe_does_not_blame_peer_for_our_size_limits() {
         assert!(!sentence.contains("broke"), "{sentence}");
         assert!(sentence.contains("supported"), "{sentence}");
     }
-}
-
-#[test]
-#[allow(deprecated)] // Deprecated variants too.
-fn describe_covers_every_certificate_error() {
-    use CertificateError as E;
-    let time = UnixTime::since_unix_epoch(Duration::ZERO);
-    let all = [
-        E::BadEncoding,
-        E::Expired,
-        E::ExpiredContext {
-            time,
-            not_after: time,
-        },
-        E::NotValidYet,
-        E::NotValidYetContext {
-            time,
-            not_before: time,
-        },
-        E::Revoked,
-        E::UnhandledCriticalExtension,
-        E::UnknownIssuer,
-        E::UnknownRevocationStatus,
-        E::ExpiredRevocationList,
-        E::ExpiredRevocationListContext {
-            time,
-            next_update: time,
-        },
-        E::BadSignature,
-        E::UnsupportedSignatureAlgorithm,
-        E::UnsupportedSignatureAlgorithmContext {
-            signature_algorithm_id: vec![],
-            supported_algorithms: vec![],
-        },
-        E::UnsupportedSignatureAlgorithmForPublicKeyContext {
-            signature_algorithm_id: vec![],
-            public_key_algorithm_id: vec![],
-        },
-        E::NotValidForName,
-        E::NotValidForNameContext {
-            expected: ServerName::try_from("a.example").unwrap(),
-            presented: vec![],
-        },
-        E::InvalidPurpose,
-        E::InvalidPurposeContext {
-            required: ExtendedKeyPurpose::ServerAuth,
-            presented: vec![],
-        },
-        E::InvalidOcspResponse,
-        E::ApplicationVerificationFailure,
-    ];
-    let explain = |one: &E| certificate::certificate(one).to_owned();
-    assert_sentences(&all, explain, certificate::UNKNOWN_CERTIFICATE);
-    let all = all.map(Error::from);
-    assert_sentences(&all, describe, UNKNOWN);
-    let other = E::Other(OtherError(Arc::new(std::fmt::Error)));
-    assert_sentence(&describe(&other.into()), &"other");
-}
-
-#[test]
-#[allow(deprecated)] // All variants, the old one too.
-fn describe_covers_every_crl_error() {
-    use CertRevocationListError as E;
-    let all = [
-        E::BadSignature,
-        E::UnsupportedSignatureAlgorithm,
-        E::UnsupportedSignatureAlgorithmContext {
-            signature_algorithm_id: vec![],
-            supported_algorithms: vec![],
-        },
-        E::UnsupportedSignatureAlgorithmForPublicKeyContext {
-            signature_algorithm_id: vec![],
-            public_key_algorithm_id: vec![],
-        },
-        E::InvalidCrlNumber,
-        E::InvalidRevokedCertSerialNumber,
-        E::IssuerInvalidForCrl,
-        E::ParseError,
-        E::UnsupportedCrlVersion,
-        E::UnsupportedCriticalExtension,
-        E::UnsupportedDeltaCrl,
-        E::UnsupportedIndirectCrl,
-        E::UnsupportedRevocationReason,
-    ];
-    let explain = |one: &E| certificate::crl(one).to_owned();
-    assert_sentences(&all, explain, certificate::UNKNOWN_CRL);
-    let other = E::Other(OtherError(Arc::new(std::fmt::Error)));
-    assert_sentence(&describe(&other.into()), &"other");
 }
 
 #[test]
