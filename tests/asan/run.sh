@@ -42,6 +42,8 @@ echo "ok: AddressSanitizer finds faults that there are"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+export TLSMITH_ODD="$scratch/odd"
+sh "$root/tests/c/odd.sh" "$TLSMITH_ODD"
 passed=0
 while read -r test megabytes; do
 	build "$root/tests/c/$test.c"
