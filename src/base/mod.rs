@@ -11,6 +11,8 @@ pub(crate) mod limits;
 pub(crate) mod observations;
 pub(crate) mod provider;
 pub(crate) mod rustls_gaps;
+#[cfg(test)]
+mod test_vectors;
 pub mod text;
 pub(crate) mod tls_errors;
 

